@@ -1,0 +1,136 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+
+#include "frame.h"
+#include "stillcast/sampler.h"
+
+namespace py = pybind11;
+
+namespace stillcast::bindings {
+
+namespace {
+
+py::bytes to_bytes(const std::vector<uint8_t>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+StillSettings still_settings(int max_width, int max_height, int quality) {
+  if (max_width < 2 || max_height < 2) throw std::invalid_argument("max_size: use at least 2x2");
+  if (quality < 1 || quality > 100) throw std::invalid_argument("quality: use 1 to 100");
+  return {{max_width, max_height}, quality};
+}
+
+EncodedStill encode(const Frame& frame, int max_width, int max_height, int quality) {
+  const StillSettings settings = still_settings(max_width, max_height, quality);
+  // The encoder's tables and planes stay with the thread: see StillMaker.
+  thread_local StillMaker maker;
+  EncodedStill still;
+  const py::gil_scoped_release release;
+  const Status status = maker.make(frame.view(), settings, still);
+  if (!status.is_ok()) throw std::runtime_error(status.message());
+  return still;
+}
+
+// Never raises: what cannot be taken is counted.
+bool push(Feed& feed, py::handle object) noexcept {
+  if (!py::isinstance<Frame>(object)) {
+    feed.refuse_non_frame();
+    return false;
+  }
+  const FrameView& frame = py::cast<const Frame&>(object).view();
+  if (!feed.wanted()) return feed.push(frame);  // nothing to copy: a load, or a count on a closed feed
+  const py::gil_scoped_release release;
+  return feed.push(frame);
+}
+
+CapturedStillPtr take(Sampler& sampler, double timeout_s) {
+  const py::gil_scoped_release release;
+  return sampler.stills().take(std::chrono::nanoseconds(std::llround(timeout_s * 1e9)));
+}
+
+template <size_t N>
+py::dict to_dict(const std::array<std::string_view, N>& names, const std::array<std::atomic<uint64_t>, N>& counters) {
+  py::dict dict;
+  for (size_t i = 0; i < N; ++i) dict[py::str(names[i].data(), names[i].size())] = counters[i].load();
+  return dict;
+}
+
+py::dict counters(const Sampler& sampler) {
+  const Counters& from = sampler.counters();
+  py::dict dict;
+  dict["ticks"] = from.ticks.load();
+  dict["tick_stills"] = from.tick_stills.load();
+  dict["snapshot_stills"] = from.snapshot_stills.load();
+  dict["missed"] = to_dict(kMissedNames, from.missed);
+  dict["refused"] = to_dict(kRefusedNames, from.refused);
+  return dict;
+}
+
+std::shared_ptr<Feed> open_feed(Sampler& sampler, double interval_s, int max_width, int max_height, int quality) {
+  if (!(interval_s >= 0.001)) throw std::invalid_argument("interval: use at least 0.001 seconds");
+  const StillSettings still = still_settings(max_width, max_height, quality);
+  return sampler.open_feed({std::llround(interval_s * 1e9), still});
+}
+
+void bind_stills(py::module_& module) {
+  py::class_<EncodedStill>(module, "EncodedPicture")
+      .def_property_readonly("jpeg", [](const EncodedStill& s) { return to_bytes(s.jpeg); })
+      .def_property_readonly("width", [](const EncodedStill& s) { return s.size.width; })
+      .def_property_readonly("height", [](const EncodedStill& s) { return s.size.height; })
+      .def_property_readonly("mean_luma", [](const EncodedStill& s) { return s.luma.mean; })
+      .def_property_readonly("luma_deviation", [](const EncodedStill& s) { return s.luma.deviation; })
+      .def_property_readonly("dhash", [](const EncodedStill& s) { return s.luma.dhash; });
+
+  py::class_<CapturedStill, std::shared_ptr<CapturedStill>>(module, "CapturedPicture")
+      .def_property_readonly("picture", [](const CapturedStill& c) -> const EncodedStill& { return c.still; })
+      .def_readonly("feed_id", &CapturedStill::feed_id)
+      .def_readonly("tick", &CapturedStill::tick)
+      .def_readonly("snapshot", &CapturedStill::snapshot)
+      .def_readonly("captured_utc_ns", &CapturedStill::captured_utc_ns)
+      .def_readonly("pushed_ns", &CapturedStill::pushed_ns)
+      .def_readonly("frame_age_ms", &CapturedStill::frame_age_ms)
+      .def_readonly("lateness_ms", &CapturedStill::lateness_ms)
+      .def_property_readonly("source_width", [](const CapturedStill& c) { return c.source.width; })
+      .def_property_readonly("source_height", [](const CapturedStill& c) { return c.source.height; })
+      .def_readonly("pts_ns", &CapturedStill::pts_ns);
+}
+
+void bind_sampler(py::module_& module) {
+  py::class_<Feed, std::shared_ptr<Feed>>(module, "Feed")
+      .def("push", &push, py::arg("frame").none(true))
+      .def_property_readonly("wanted", &Feed::wanted)
+      .def_property_readonly("id", &Feed::id)
+      .def_property_readonly("retired", &Feed::retired)
+      .def("request_snapshot", &Feed::request_snapshot)
+      .def("last_still", [](const Feed& f) { return std::const_pointer_cast<CapturedStill>(f.last_still()); })
+      .def("close", &Feed::close);
+
+  py::class_<Sampler>(module, "Sampler")
+      .def(py::init([] { return std::make_unique<Sampler>(std::make_shared<SystemClock>(), SamplerOptions{}); }))
+      .def("start", &Sampler::start)
+      .def("stop", &Sampler::stop, py::call_guard<py::gil_scoped_release>())
+      .def("open_feed", &open_feed, py::arg("interval_s"), py::arg("max_width"), py::arg("max_height"),
+           py::arg("quality"))
+      .def(
+          "take",
+          [](Sampler& s, double timeout_s) { return std::const_pointer_cast<CapturedStill>(take(s, timeout_s)); },
+          py::arg("timeout_s"))
+      .def("counters", &counters);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, module) {
+  module.doc() = "The hot path of stillcast; use it through the package.";
+  bind_frame(module);
+  bind_stills(module);
+  bind_sampler(module);
+  module.def("encode", &encode, py::arg("frame"), py::arg("max_width"), py::arg("max_height"), py::arg("quality"));
+}
+
+}  // namespace stillcast::bindings

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace stillcast {
+
+// Why a tick brought no still.
+enum class Missed : uint8_t { kNoFrame, kLate, kClosed, kEncodeFailed, kQueueFull };
+constexpr std::array<std::string_view, 5> kMissedNames{"no_frame", "late", "closed", "encode_failed", "queue_full"};
+
+// Why a push was not taken although its feed was due, or at all.
+enum class Refused : uint8_t { kClosed, kNotAFrame, kNoSlot, kSlotTooSmall };
+constexpr std::array<std::string_view, 4> kRefusedNames{"closed", "not_a_frame", "no_slot", "slot_too_small"};
+
+// Counted by any thread, read by any. Every tick ends as a still or as missed; one that waits for its frame is neither
+// yet.
+struct Counters {
+  std::atomic<uint64_t> ticks{0};
+  std::atomic<uint64_t> tick_stills{0};
+  std::atomic<uint64_t> snapshot_stills{0};
+  std::array<std::atomic<uint64_t>, kMissedNames.size()> missed{};
+  std::array<std::atomic<uint64_t>, kRefusedNames.size()> refused{};
+
+  static void count(std::atomic<uint64_t>& counter, uint64_t times = 1) noexcept {
+    counter.fetch_add(times, std::memory_order_relaxed);
+  }
+  void count(Missed reason, uint64_t times = 1) noexcept { count(missed[static_cast<size_t>(reason)], times); }
+  void count(Refused reason) noexcept { count(refused[static_cast<size_t>(reason)]); }
+};
+
+}  // namespace stillcast

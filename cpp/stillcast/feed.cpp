@@ -1,0 +1,145 @@
+#include "stillcast/feed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace stillcast {
+
+void ReadyList::push(std::shared_ptr<Feed> feed) noexcept {
+  Feed* node = feed.get();
+  node->self_ = std::move(feed);
+  node->next_ready_ = head_.load(std::memory_order_relaxed);
+  // SYNC POINT ready.head: the release pairs with the acquire in take_all(); it carries self_ and next_ready_.
+  while (!head_.compare_exchange_weak(node->next_ready_, node, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+
+template <typename Use>
+void ReadyList::unlist_all(Use use) {
+  // SYNC POINT ready.head: pairs with the release in push().
+  Feed* node = head_.exchange(nullptr, std::memory_order_acquire);
+  while (node != nullptr) {
+    Feed* next = node->next_ready_;
+    std::shared_ptr<Feed> feed = std::move(node->self_);
+    // SYNC POINT feed.listed: the release pairs with the acquire of the next announce(), which writes self_ again.
+    node->listed_.store(false, std::memory_order_release);
+    use(std::move(feed));
+    node = next;
+  }
+}
+
+void ReadyList::take_all(std::vector<std::shared_ptr<Feed>>& feeds) {
+  feeds.clear();
+  unlist_all([&feeds](std::shared_ptr<Feed> feed) { feeds.push_back(std::move(feed)); });
+  std::reverse(feeds.begin(), feeds.end());
+}
+
+void ReadyList::drop_all() noexcept {
+  unlist_all([](const std::shared_ptr<Feed>&) {});
+}
+
+Feed::Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& settings)
+    : id_(id), settings_(settings), intake_(std::move(intake)) {}
+
+Feed::~Feed() {
+  if (Slot* slot = newest_.take()) intake_->ring.release(slot);
+}
+
+bool Feed::push(const FrameView& frame) noexcept {
+  Gate gate = gate_.load(std::memory_order_relaxed);
+  if (gate == Gate::kIdle) return false;
+  if (gate == Gate::kClosed) {
+    intake_->counters.count(Refused::kClosed);
+    return false;
+  }
+  if (!gate_.compare_exchange_strong(gate, Gate::kIdle, std::memory_order_relaxed)) return false;
+  if (copy_in(frame)) return true;
+  raise_gate();  // still due: the next frame may do
+  return false;
+}
+
+bool Feed::copy_in(const FrameView& frame) noexcept {
+  FrameRing& ring = intake_->ring;
+  Slot* slot = ring.acquire();
+  if (slot == nullptr) {
+    intake_->counters.count(Refused::kNoSlot);
+    return false;
+  }
+  const size_t bytes = frame_bytes(frame);
+  if (slot->capacity_bytes() < bytes) {
+    ring.release(slot);
+    ring.request_growth(bytes);
+    intake_->counters.count(Refused::kSlotTooSmall);
+    intake_->growth_wanted.store(true, std::memory_order_relaxed);
+    intake_->wakeup.notify();
+    return false;
+  }
+  slot->pushed_ns = intake_->clock->monotonic_ns();
+  slot->pushed_utc_ns = intake_->clock->utc_ns();
+  slot->copy(frame);
+  if (Slot* replaced = newest_.publish(slot)) ring.release(replaced);
+  announce();
+  return true;
+}
+
+void Feed::raise_gate() noexcept {
+  Gate idle = Gate::kIdle;
+  gate_.compare_exchange_strong(idle, Gate::kWanted, std::memory_order_relaxed);
+}
+
+void Feed::lower_gate() noexcept {
+  Gate wanted = Gate::kWanted;
+  gate_.compare_exchange_strong(wanted, Gate::kIdle, std::memory_order_relaxed);
+}
+
+void Feed::announce() noexcept {
+  // SYNC POINT feed.listed: pairs with the release in ReadyList::take_all().
+  if (!listed_.exchange(true, std::memory_order_acq_rel)) intake_->ready.push(shared_from_this());
+  intake_->wakeup.notify();
+  // SYNC POINT intake.stopped: either the stopping sampler sees this feed in the list, or this thread sees the stop.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (intake_->stopped.load(std::memory_order_relaxed)) intake_->ready.drop_all();
+}
+
+void Feed::request_snapshot() {
+  const std::lock_guard lock(mutex_);
+  if (!due_.snapshot_ns) due_.snapshot_ns = intake_->clock->monotonic_ns();
+  raise_gate();
+}
+
+CapturedStillPtr Feed::last_still() const {
+  const std::lock_guard lock(mutex_);
+  return last_;
+}
+
+void Feed::close() noexcept {
+  if (gate_.exchange(Gate::kClosed, std::memory_order_relaxed) != Gate::kClosed) announce();
+}
+
+void Feed::begin_tick(int64_t due_ns) {
+  const std::lock_guard lock(mutex_);
+  Counters& counters = intake_->counters;
+  Counters::count(counters.ticks);
+  if (due_.tick_ns) counters.count(newest_.waits() ? Missed::kLate : Missed::kNoFrame);
+  due_.tick_ns = due_ns;
+  raise_gate();
+}
+
+Due Feed::take_due() {
+  const std::lock_guard lock(mutex_);
+  lower_gate();
+  return std::exchange(due_, Due{});
+}
+
+void Feed::keep(CapturedStillPtr still) {
+  const std::lock_guard lock(mutex_);
+  last_ = std::move(still);
+}
+
+void Feed::retire() noexcept {
+  if (take_due().tick_ns) intake_->counters.count(Missed::kClosed);
+  // SYNC POINT feed.retired: pairs with the acquire in retired(); the last still was queued before.
+  retired_.store(true, std::memory_order_release);
+}
+
+}  // namespace stillcast

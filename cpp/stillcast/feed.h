@@ -1,0 +1,132 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "stillcast/clock.h"
+#include "stillcast/counters.h"
+#include "stillcast/frame_ring.h"
+#include "stillcast/still_maker.h"
+#include "stillcast/still_queue.h"
+#include "stillcast/wakeup.h"
+
+namespace stillcast {
+
+class Feed;
+
+// Feeds that have something for the sampler. Lock-free: hosts push, the sampler takes all at once.
+class ReadyList {
+ public:
+  void push(std::shared_ptr<Feed> feed) noexcept;
+  // Replaces `feeds` by those that are listed, in the order in which they came.
+  void take_all(std::vector<std::shared_ptr<Feed>>& feeds);
+  // Lets go of those that are listed.
+  void drop_all() noexcept;
+
+ private:
+  template <typename Use>
+  void unlist_all(Use use);
+
+  std::atomic<Feed*> head_{nullptr};
+};
+
+// What hosts' threads share with the sampler; it lives as long as the last of them.
+struct Intake {
+  Intake(std::shared_ptr<const Clock> clock_used, int slots, size_t slot_bytes)
+      : clock(std::move(clock_used)), ring(slots, slot_bytes) {}
+
+  const std::shared_ptr<const Clock> clock;
+  FrameRing ring;
+  Wakeup wakeup;
+  ReadyList ready;
+  Counters counters;
+  std::atomic<bool> growth_wanted{false};
+  std::atomic<bool> stopped{false};
+};
+
+struct FeedSettings {
+  int64_t interval_ns = 2 * kNsPerSecond;
+  StillSettings still;
+};
+
+// What the next frame is wanted for.
+struct Due {
+  std::optional<int64_t> tick_ns;      // when the tick was due
+  std::optional<int64_t> snapshot_ns;  // when the first waiting snapshot was asked for
+  bool first = false;                  // kept so that a snapshot has something to show; not sent
+
+  [[nodiscard]] bool any() const noexcept { return tick_ns || snapshot_ns || first; }
+};
+
+// One user's video. push, wanted and close may be called by any thread, also at once.
+class Feed : public std::enable_shared_from_this<Feed> {
+ public:
+  Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& settings);
+  ~Feed();
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  // Note [The demand gate]
+  // A host calls push for every frame and only one in dozens is looked at. The gate is the one word that says so: a
+  // single relaxed load decides, and nothing else of the feed is touched. Whoever closes the gate from kWanted owns
+  // the copying of that frame, so two threads that push at once do not copy twice.
+  [[nodiscard]] bool wanted() const noexcept { return gate_.load(std::memory_order_relaxed) == Gate::kWanted; }
+  // True if the frame was copied. Never blocks, allocates or throws; `frame` was checked by check_frame.
+  bool push(const FrameView& frame) noexcept;
+  // Counts a push that was no frame at all.
+  void refuse_non_frame() noexcept { intake_->counters.count(Refused::kNotAFrame); }
+
+  // Asks for a still of the next frame, beside the ticks.
+  void request_snapshot();
+  // The last still that was made, if any.
+  [[nodiscard]] CapturedStillPtr last_still() const;
+  // No further frame is taken. Frames that were copied still become stills.
+  void close() noexcept;
+
+  [[nodiscard]] uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] const FeedSettings& settings() const noexcept { return settings_; }
+  // After the sampler has let go of a closed feed: no still of it will come any more.
+  [[nodiscard]] bool retired() const noexcept { return retired_.load(std::memory_order_acquire); }
+
+ private:
+  friend class ReadyList;
+  friend class Sampler;
+
+  enum class Gate : uint8_t { kIdle, kWanted, kClosed };
+
+  bool copy_in(const FrameView& frame) noexcept;
+  void raise_gate() noexcept;
+  void lower_gate() noexcept;
+  [[nodiscard]] bool closed() const noexcept { return gate_.load(std::memory_order_relaxed) == Gate::kClosed; }
+  void announce() noexcept;
+
+  // For the sampler's thread.
+  void begin_tick(int64_t due_ns);
+  [[nodiscard]] Due take_due();
+  void keep(CapturedStillPtr still);
+  void retire() noexcept;
+
+  std::atomic<Gate> gate_{Gate::kWanted};  // the first frame is wanted
+  const uint64_t id_;
+  const FeedSettings settings_;
+  const std::shared_ptr<Intake> intake_;
+  NewestFrame newest_;
+
+  std::atomic<bool> listed_{false};  // in the ready list
+  std::shared_ptr<Feed> self_;       // alive while listed; belongs to whoever listed it, then to whoever took the list
+  Feed* next_ready_ = nullptr;       // the same
+
+  int64_t next_tick_ns_ = 0;  // guarded by the sampler's timers_mutex_
+
+  std::atomic<bool> retired_{false};
+  mutable std::mutex mutex_;  // guards due_ and last_; never taken by push
+  Due due_{.tick_ns = {}, .snapshot_ns = {}, .first = true};
+  CapturedStillPtr last_;
+};
+
+}  // namespace stillcast

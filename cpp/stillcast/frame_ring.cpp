@@ -1,0 +1,106 @@
+#include "stillcast/frame_ring.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace stillcast {
+
+namespace {
+
+constexpr size_t kLineBytes = 64;  // a cache line, and the widest vector
+
+constexpr size_t padded(int row_bytes) noexcept {
+  return (static_cast<size_t>(row_bytes) + kLineBytes - 1) / kLineBytes * kLineBytes;
+}
+
+}  // namespace
+
+void Slot::Free::operator()(uint8_t* bytes) const noexcept { ::operator delete(bytes, std::align_val_t{kLineBytes}); }
+
+bool Slot::reserve(size_t bytes) noexcept {
+  if (bytes <= capacity_bytes_) return true;
+  auto* memory = static_cast<uint8_t*>(::operator new(bytes, std::align_val_t{kLineBytes}, std::nothrow));
+  if (memory == nullptr) return false;
+  bytes_.reset(memory);
+  capacity_bytes_ = bytes;
+  return true;
+}
+
+void Slot::copy(const FrameView& source) noexcept {
+  frame = source;
+  uint8_t* out = bytes_.get();
+  for (size_t p = 0; p < static_cast<size_t>(format_info(source.format).planes); ++p) {
+    const PlaneView& from = source.planes[p];
+    const size_t stride = padded(from.row_bytes);
+    frame.planes[p] = {out, static_cast<ptrdiff_t>(stride), from.row_bytes, from.rows};
+    for (int y = 0; y < from.rows; ++y, out += stride)
+      std::memcpy(out, from.row(y), static_cast<size_t>(from.row_bytes));
+  }
+}
+
+size_t frame_bytes(const FrameView& frame) noexcept {
+  size_t bytes = 0;
+  for (size_t p = 0; p < static_cast<size_t>(format_info(frame.format).planes); ++p) {
+    bytes += padded(frame.planes[p].row_bytes) * static_cast<size_t>(frame.planes[p].rows);
+  }
+  return bytes;
+}
+
+FrameRing::FrameRing(int slots, size_t slot_bytes)
+    : slots_(static_cast<size_t>(std::clamp(slots, 1, kMaxSlots))),
+      free_(~uint64_t{0} >> (kMaxSlots - slots_.size())),
+      slot_bytes_wanted_(slot_bytes) {
+  if (!grow_free_slots()) throw std::bad_alloc();
+}
+
+Slot* FrameRing::acquire() noexcept {
+  uint64_t free = free_.load(std::memory_order_relaxed);
+  while (free != 0) {
+    // SYNC POINT ring.slot: the acquire pairs with the release in release(), so the last owner is done with the slot.
+    if (free_.compare_exchange_weak(free, free & (free - 1), std::memory_order_acquire, std::memory_order_relaxed)) {
+      return &slots_[static_cast<size_t>(std::countr_zero(free))];
+    }
+  }
+  return nullptr;
+}
+
+void FrameRing::release(Slot* slot) noexcept {
+  const auto index = static_cast<uint64_t>(slot - slots_.data());
+  // SYNC POINT ring.slot: pairs with the acquire in acquire().
+  free_.fetch_or(uint64_t{1} << index, std::memory_order_release);
+}
+
+void FrameRing::request_growth(size_t bytes) noexcept {
+  size_t wanted = slot_bytes_wanted_.load(std::memory_order_relaxed);
+  while (wanted < bytes && !slot_bytes_wanted_.compare_exchange_weak(wanted, bytes, std::memory_order_relaxed)) {
+  }
+}
+
+bool FrameRing::grow_free_slots() noexcept {
+  const size_t wanted = slot_bytes_wanted_.load(std::memory_order_relaxed);
+  bool grown = true;
+  uint64_t taken = 0;
+  while (Slot* slot = acquire()) {
+    taken |= uint64_t{1} << static_cast<uint64_t>(slot - slots_.data());
+    grown = slot->reserve(wanted) && grown;
+  }
+  // SYNC POINT ring.slot: pairs with the acquire in acquire().
+  free_.fetch_or(taken, std::memory_order_release);
+  return grown;
+}
+
+int FrameRing::free_slots() const noexcept { return std::popcount(free_.load(std::memory_order_relaxed)); }
+
+Slot* NewestFrame::publish(Slot* slot) noexcept {
+  // SYNC POINT feed.newest: the release pairs with the acquire in take(); the acquire, with the publish it replaces.
+  return slot_.exchange(slot, std::memory_order_acq_rel);
+}
+
+Slot* NewestFrame::take() noexcept {
+  // SYNC POINT feed.newest: pairs with the release in publish().
+  return slot_.exchange(nullptr, std::memory_order_acquire);
+}
+
+}  // namespace stillcast

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "stillcast/picture.h"
+#include "stillcast/status.h"
+
+namespace stillcast {
+
+// Baseline 4:2:0 JFIF by libjpeg-turbo's raw-data interface: no colour conversion, no copy of the planes. One object
+// a thread, kept for its life: its tables and its output buffer stay.
+class JpegEncoder {
+ public:
+  JpegEncoder();
+  ~JpegEncoder();
+  JpegEncoder(const JpegEncoder&) = delete;
+  JpegEncoder& operator=(const JpegEncoder&) = delete;
+
+  // `picture` has its edges padded. The bytes in `jpeg` are valid until the next call.
+  Status encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace stillcast

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "stillcast/feed.h"
+#include "stillcast/still_maker.h"
+#include "stillcast/still_queue.h"
+
+namespace stillcast {
+
+struct SamplerOptions {
+  int slots = 16;
+  size_t slot_bytes = size_t{3840} * 2160 * 3 / 2;
+  size_t queue_capacity = 256;
+};
+
+// Drives all feeds from one queue of timers on one thread: opens their gates when a tick is due, and makes stills of
+// the frames that come.
+//
+// Note [Phase]
+// Ticks of a feed stand at origin + phase + k * interval, whatever the load: no drift. Phases follow the golden ratio,
+// which spreads any number of feeds over the interval, however many came before or left again. A tick that could not
+// be fired in its interval is skipped and counted, never made up for.
+class Sampler {
+ public:
+  Sampler(std::shared_ptr<const Clock> clock, const SamplerOptions& options);
+  ~Sampler();
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  // Any thread.
+  [[nodiscard]] std::shared_ptr<Feed> open_feed(const FeedSettings& settings);
+  [[nodiscard]] StillQueue& stills() noexcept { return stills_; }
+  [[nodiscard]] const Counters& counters() const noexcept { return intake_->counters; }
+  [[nodiscard]] const FrameRing& ring() const noexcept { return intake_->ring; }
+
+  // One thread.
+  void start();
+  // Takes no further frame, makes stills of those that were copied, closes the queue. Idempotent.
+  void stop();
+
+  // One round of the sampler's thread, for tests that move the clock: fires what is due, serves what is ready.
+  void step();
+  [[nodiscard]] int64_t next_tick_ns();
+
+ private:
+  struct Timer {
+    int64_t due_ns;
+    std::shared_ptr<Feed> feed;
+    // Next due first; feeds that are due at once, in the order in which they were opened.
+    friend bool operator<(const Timer& a, const Timer& b) {
+      return std::pair(a.due_ns, a.feed->id()) < std::pair(b.due_ns, b.feed->id());
+    }
+  };
+
+  void run();
+  void fire_due_ticks();
+  [[nodiscard]] int64_t fire(const Timer& timer, int64_t now_ns);
+  void serve_ready();
+  void serve(const std::shared_ptr<Feed>& feed);
+  void deliver(Feed& feed, const Due& due, CapturedStillPtr still);
+  void forget(const std::shared_ptr<Feed>& feed);
+  void finish();
+  [[nodiscard]] std::shared_ptr<CapturedStill> capture(Feed& feed, const Due& due, const Slot& slot);
+
+  const std::shared_ptr<Intake> intake_;
+  StillQueue stills_;
+  StillMaker maker_;                          // the sampler's thread only
+  std::vector<std::shared_ptr<Feed>> ready_;  // the same
+
+  std::mutex timers_mutex_;  // guards what follows; never taken by push
+  std::set<Timer> timers_;   // of every open feed; a tree, so that any feed can leave at once
+  int64_t origin_ns_ = 0;
+  uint64_t feeds_opened_ = 0;
+  bool finished_ = false;
+
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace stillcast

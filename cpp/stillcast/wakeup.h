@@ -1,0 +1,28 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace stillcast {
+
+// Wakes one sleeping thread from others that may not take a lock: a pipe that never blocks, written at most once a
+// sleep.
+class Wakeup {
+ public:
+  Wakeup();
+  ~Wakeup();
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+
+  // Any thread; never blocks.
+  void notify() noexcept;
+  // One thread. Returns after at most `timeout_ns`, at once if notified since the last return; may return early.
+  void wait(int64_t timeout_ns) noexcept;
+
+ private:
+  int read_end_ = -1;
+  int write_end_ = -1;
+  std::atomic<bool> notified_{false};
+};
+
+}  // namespace stillcast

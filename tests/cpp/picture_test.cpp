@@ -1,0 +1,74 @@
+#include "stillcast/picture.h"
+
+#include <gtest/gtest.h>
+
+#include "stillcast/luma_stats.h"
+
+namespace stillcast {
+namespace {
+
+Plane ramp(int width, int height) {
+  Plane plane;
+  plane.resize(width, height);
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) plane.row(y)[x] = static_cast<uint8_t>(16 * y + x);
+  }
+  return plane;
+}
+
+TEST(Picture, EdgesAreRepeatedIntoThePadding) {
+  Plane plane = ramp(6, 3);
+  plane.pad_edges();
+  EXPECT_EQ(plane.row(1)[15], 16 + 5);
+  EXPECT_EQ(plane.row(15)[2], 32 + 2);
+  EXPECT_EQ(plane.row(15)[15], 32 + 5);
+}
+
+TEST(Picture, TurnsClockwise) {
+  Picture from;
+  from.resize({4, 2});
+  from.planes[0] = ramp(4, 2);
+  Picture to;
+  rotate(from, Rotation::k90, to);
+  ASSERT_EQ(to.width(), 2);
+  ASSERT_EQ(to.height(), 4);
+  EXPECT_EQ(to.planes[0].row(0)[0], 16);  // bottom left comes to the top left
+  EXPECT_EQ(to.planes[0].row(0)[1], 0);
+  EXPECT_EQ(to.planes[0].row(3)[0], 19);
+  rotate(from, Rotation::k180, to);
+  EXPECT_EQ(to.planes[0].row(0)[0], 19);
+  EXPECT_EQ(to.planes[0].row(1)[3], 0);
+  rotate(from, Rotation::k270, to);
+  EXPECT_EQ(to.planes[0].row(0)[0], 3);  // top right comes to the top left
+  EXPECT_EQ(to.planes[0].row(3)[1], 16);
+}
+
+TEST(LumaStats, MeanAndDeviationAreThoseOfThePixels) {
+  Plane plane;
+  plane.resize(4, 2);
+  plane.fill(10);
+  for (int x = 0; x < 4; ++x) plane.row(1)[x] = 30;
+  const LumaStats stats = luma_stats(plane);
+  EXPECT_DOUBLE_EQ(stats.mean, 20);
+  EXPECT_DOUBLE_EQ(stats.deviation, 10);
+}
+
+TEST(LumaStats, TheHashFollowsTheDifferencesAndIsZeroWhenFlat) {
+  Plane plane;
+  plane.resize(90, 80);
+  plane.fill(77);
+  EXPECT_EQ(luma_stats(plane).dhash, 0U);
+  for (int y = 0; y < 80; ++y) {
+    for (int x = 0; x < 90; ++x) plane.row(y)[x] = static_cast<uint8_t>(2 * x);
+  }
+  EXPECT_EQ(luma_stats(plane).dhash, ~uint64_t{0});
+  // Brighter only from column 0 to 1 of the first row of cells: the most significant bit.
+  plane.fill(50);
+  for (int y = 0; y < 10; ++y) {
+    for (int x = 10; x < 90; ++x) plane.row(y)[x] = 60;
+  }
+  EXPECT_EQ(luma_stats(plane).dhash, uint64_t{1} << 63);
+}
+
+}  // namespace
+}  // namespace stillcast
