@@ -1,0 +1,268 @@
+"""The sections of the settings, each a frozen model whose fields name their rules.
+
+Rules that join several keys stand on the last of these keys, and look at those before it through ``info.data``, where a
+key that broke its own rule is missing. So one pass finds every problem, and none twice.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_serializer
+from pydantic import field_validator as rule_on
+
+from stillcast.config import addresses, rules, secret_values
+from stillcast.config.rules import ProblemsError
+from stillcast.config.secret_values import HIDDEN
+from stillcast.errors import ConfigError
+from stillcast.naming import shown
+
+Interval = Annotated[float, BeforeValidator(rules.number(0.05, 86400, "seconds"))]
+Size = Annotated[tuple[int, int], BeforeValidator(rules.size)]
+Quality = Annotated[int, BeforeValidator(rules.whole_number(1, 100, "a whole number"))]
+ExtraInfo = Annotated[str, BeforeValidator(rules.extra_info)]
+Flag = Annotated[bool, BeforeValidator(rules.flag)]
+FilledText = Annotated[str, BeforeValidator(rules.filled_text)]
+OptionalFile = Annotated[Path | None, BeforeValidator(rules.optional(rules.existing_file))]
+# Not an existing file yet: who reads the secret tells one that is missing from one that cannot be read.
+OptionalSecretFile = Annotated[Path | None, BeforeValidator(rules.optional(rules.path))]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(rules.optional(secret_values.secret_text))]
+
+_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _default_url() -> str:
+    directory = _home("XDG_DATA_HOME", ".local/share")
+    return (directory / "stillcast" / "stills").as_uri() if directory else ""
+
+
+def _default_path() -> str:
+    directory = _home("XDG_STATE_HOME", ".local/state")
+    return str(directory / "stillcast" / "spool") if directory else ""
+
+
+def _home(variable: str, fallback: str) -> Path | None:
+    """Find a directory of the XDG Base Directory Specification; None if the process has no home."""
+    given = Path(os.environ.get(variable, ""))
+    if given.is_absolute():  # the specification: a relative path there is to be ignored
+        return given
+    try:
+        return Path.home() / fallback
+    except RuntimeError:
+        return None
+
+
+class CaptureConfig(BaseModel):
+    """When a still is taken and what it looks like.
+
+    Attributes:
+        interval: seconds between two stills of a feed, 0.05 to 86,400.
+        max_size: the box in pixels that the still fits into, (width, height), each 2 to 16,384.
+        quality: of the JPEG, 1 to 100.
+    """
+
+    model_config = _MODEL
+
+    interval: Interval = 2.0
+    max_size: Size = (640, 360)
+    quality: Quality = 80
+
+
+class StorageConfig(BaseModel):
+    """Where stills end.
+
+    Attributes:
+        url: ``s3://bucket`` or ``file:///absolute/path``.
+        region: of the bucket; None leaves it to boto3's own chain.
+        endpoint: of an S3-compatible store; None means AWS.
+        allow_http: let ``endpoint`` be http on a host that is not loopback.
+        addressing: how the bucket is named to the server.
+        ca_file: PEM file of the authorities to trust for ``endpoint``; None means the usual ones.
+        prefix: the directories before the day in every object key.
+        access_key: also when it came from ``access_key_file``; None leaves it to boto3's own chain.
+        secret_key: also when it came from ``secret_key_file``.
+        session_token: of temporary credentials.
+    """
+
+    model_config = _MODEL
+
+    url: Annotated[str, BeforeValidator(addresses.storage_url)] = Field(
+        default_factory=_default_url, validate_default=True
+    )
+    region: Annotated[str | None, BeforeValidator(rules.optional(rules.region))] = None
+    allow_http: Flag = False
+    endpoint: Annotated[str | None, BeforeValidator(rules.optional(addresses.endpoint))] = None
+    addressing: Annotated[
+        Literal["auto", "path", "virtual"], BeforeValidator(rules.one_of("auto", "path", "virtual"))
+    ] = "auto"
+    ca_file: OptionalFile = None
+    prefix: Annotated[tuple[str, ...], BeforeValidator(rules.prefix)] = ()
+    access_key_file: OptionalSecretFile = None
+    access_key: OptionalSecret = Field(default=None, validate_default=True)
+    secret_key_file: OptionalSecretFile = None
+    secret_key: OptionalSecret = Field(default=None, validate_default=True)
+    session_token: OptionalSecret = None
+
+    @rule_on("endpoint")
+    @classmethod
+    def _encrypted(cls, value: str | None, info: ValidationInfo) -> str | None:
+        _refuse_clear(value, info, "storage")
+        return value
+
+    @rule_on("access_key", "secret_key")
+    @classmethod
+    def _from_file(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        return secret_values.from_file_if_given(value, info, section="storage", rule=secret_values.secret_text)
+
+    @rule_on("secret_key")
+    @classmethod
+    def _both_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if not {"access_key", "access_key_file", "secret_key_file"} <= info.data.keys():
+            return value
+        if info.data["access_key"] is not None and value is None:
+            raise ProblemsError(["storage.secret_key: none: is missing beside storage.access_key: set both or neither"])
+        if info.data["access_key"] is None and value is not None:
+            raise ProblemsError(["storage.access_key: none: is missing beside storage.secret_key: set both or neither"])
+        return value
+
+    @rule_on("session_token")
+    @classmethod
+    def _token_has_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None and "secret_key" in info.data and info.data["secret_key"] is None:
+            raise ProblemsError(
+                [
+                    f"storage.session_token: {HIDDEN}: stands without the keys it belongs to: "
+                    "set storage.access_key and storage.secret_key too"
+                ]
+            )
+        return value
+
+    @property
+    def kind(self) -> Literal["s3", "file"]:
+        """Which store it is: an S3 bucket, or a directory."""
+        return "file" if addresses.bucket_of(self.url) is None else "s3"
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name; ConfigError if the store is a directory, so look at ``kind`` first."""
+        if (bucket := addresses.bucket_of(self.url)) is None:
+            raise ConfigError(f"storage.url: {shown(self.url)}: names no bucket: use s3://bucket")
+        return bucket
+
+    @property
+    def directory(self) -> Path:
+        """The directory, absolute; ConfigError if the store is a bucket, so look at ``kind`` first."""
+        if (directory := addresses.directory_of(self.url)) is None:
+            raise ConfigError(f"storage.url: {shown(self.url)}: names no directory: use file:///absolute/path")
+        return directory
+
+    def credentials(self) -> tuple[str, str] | None:
+        """Give access key and secret key in the clear; None leaves them to boto3's own chain."""
+        if self.access_key is None or self.secret_key is None:
+            return None
+        return self.access_key.get_secret_value(), self.secret_key.get_secret_value()
+
+
+class CallbackConfig(BaseModel):
+    """Who is told of each still, and how.
+
+    Attributes:
+        url: where to post; None sends no callbacks.
+        allow_http: let ``url`` be http on a host that is not loopback.
+        timeout: seconds for an attempt in all, 0.1 to 60.
+        attempts: in all, 1 to 10.
+        extra_info: goes out as ``callbackData``, 1,024 UTF-8 bytes at most.
+        secret: Standard Webhooks secret, also when it came from ``secret_file``; None signs nothing.
+        report_failures: tell of ticks without a still too.
+        extended: send the still's facts too.
+        ca_file: PEM file of the authorities to trust for ``url``; None means the usual ones.
+    """
+
+    model_config = _MODEL
+
+    allow_http: Flag = False
+    url: Annotated[str | None, BeforeValidator(rules.optional(addresses.callback_url))] = None
+    timeout: Annotated[float, BeforeValidator(rules.number(0.1, 60, "seconds"))] = 5.0
+    attempts: Annotated[int, BeforeValidator(rules.whole_number(1, 10, "a whole number"))] = 3
+    extra_info: ExtraInfo = ""
+    secret_file: OptionalSecretFile = None
+    secret: Annotated[SecretStr | None, BeforeValidator(rules.optional(secret_values.webhook_secret))] = Field(
+        default=None, validate_default=True
+    )
+    report_failures: Flag = False
+    extended: Flag = False
+    ca_file: OptionalFile = None
+
+    @rule_on("url")
+    @classmethod
+    def _encrypted(cls, value: str | None, info: ValidationInfo) -> str | None:
+        _refuse_clear(value, info, "callback")
+        return value
+
+    @rule_on("secret")
+    @classmethod
+    def _from_file(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        return secret_values.from_file_if_given(value, info, section="callback", rule=secret_values.webhook_secret)
+
+
+class SpoolConfig(BaseModel):
+    """The durable local store between capture and upload.
+
+    Attributes:
+        path: the spool's directory.
+        max_bytes: most bytes it may hold, at least 1 MiB.
+        max_age: seconds after which a still that nobody took is dropped, above 0.
+        durability: what a spooled still survives: the process's death, or the machine's loss of power.
+    """
+
+    model_config = _MODEL
+
+    path: Annotated[Path, BeforeValidator(rules.path)] = Field(default_factory=_default_path, validate_default=True)
+    max_bytes: Annotated[int, BeforeValidator(rules.byte_size)] = 2 << 30
+    max_age: Annotated[float, BeforeValidator(rules.duration)] = 72 * 3600.0
+    durability: Annotated[Literal["process", "power"], BeforeValidator(rules.one_of("process", "power"))] = "process"
+
+
+class SourceConfig(BaseModel):
+    """A video that ``stillcast run`` captures from.
+
+    Attributes:
+        url: file, camera or stream. It may hold a password, so messages show ``public_url`` instead.
+        cname: the channel of its feed, not empty.
+        uid: the user of its feed, not empty.
+        interval: as ``CaptureConfig.interval``; None takes that.
+        max_size: as ``CaptureConfig.max_size``; None takes that.
+        quality: as ``CaptureConfig.quality``; None takes that.
+        extra_info: as ``CallbackConfig.extra_info``; None takes that.
+    """
+
+    model_config = _MODEL
+
+    url: FilledText
+    cname: FilledText
+    uid: FilledText
+    interval: Interval | None = None
+    max_size: Size | None = None
+    quality: Quality | None = None
+    extra_info: ExtraInfo | None = None
+
+    @property
+    def public_url(self) -> str:
+        """The address without user, password and query, for logs and tables."""
+        return addresses.without_secrets(self.url)
+
+    @field_serializer("url")
+    def _dump_url(self, _url: str) -> str:
+        return self.public_url
+
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        return [(name, self.public_url if name == "url" else value) for name, value in super().__repr_args__()]
+
+
+def _refuse_clear(url: str | None, info: ValidationInfo, section: str) -> None:
+    if url is not None and info.data.get("allow_http") is False and addresses.sends_in_clear(url):
+        raise ValueError(
+            f"sends in the clear over a network: use https, or set {section}.allow_http = true if that is meant"
+        )
