@@ -121,8 +121,9 @@ std::pair<Py_ssize_t, Py_ssize_t> array_size(const Py_buffer& view, PixelFormat 
   const FormatInfo& info = format_info(format);
   const int channels = info.component[0].step_bytes;
   const bool planar = info.planes > 1;
-  const bool dimensions_fit = view.ndim == 2 ? channels == 1 : view.ndim == 3 && view.shape[2] == channels;
-  if (!dimensions_fit) {
+  const bool flat = view.ndim == 2 && channels == 1;
+  const bool with_samples = view.ndim == 3 && view.shape[2] == channels && !planar;
+  if (!flat && !with_samples) {
     const std::string want = planar          ? "(height * 3 / 2, width)"
                              : channels == 1 ? "(height, width)"
                                              : "(height, width, " + std::to_string(channels) + ")";
@@ -309,15 +310,49 @@ std::string frame_repr(const Frame& frame) {
 
 }  // namespace
 
+constexpr const char* kFrameDoc = R"(One picture in the caller's memory, and how to read it. Copies nothing.
+
+Args:
+    planes: uint8 arrays, as many as the format has. I420: Y (height, width), then U and V of (ceil(height / 2),
+        ceil(width / 2)). NV12, NV21: Y, then pairs of UV or VU, (ceil(height / 2), 2 * ceil(width / 2)). YUY2, UYVY:
+        one of (height, 4 * ceil(width / 2)). GRAY8: one of (height, width). RGB24, BGR24: one of (height, 3 * width).
+        RGBA, BGRA: one of (height, 4 * width); alpha is ignored. A last dimension of samples, as in (height, width, 3),
+        is the same. Rows may be padded: any row stride that does not overlap, negative ones included. The arrays are
+        held while the frame lives.
+    format: one of I420 NV12 NV21 YUY2 UYVY GRAY8 RGB24 BGR24 RGBA BGRA.
+    width: pixels, 1 to 16,384.
+    height: pixels, 1 to 16,384.
+    matrix: of YCbCr: "bt601", "bt709" or "bt2020"; None means bt709 from 720 rows up, else bt601.
+    full_range: whether levels fill 0 to 255; None means they do for RGB and grey, and YCbCr is limited (16 to 235).
+    rotation: degrees clockwise, 0, 90, 180 or 270, that bring the picture upright.
+    pixel_aspect: width to height of one pixel as it is to be shown.
+    pts_ns: time of the frame on the host's own media clock; handed through to the still.
+
+Raises:
+    FrameFormatError: if the planes cannot be that frame.
+)";
+
+constexpr const char* kFromArrayDoc =
+    R"(Make a frame of one numpy array in numpy's usual shape; the shape says the size.
+
+Args:
+    array: uint8. I420, NV12, NV21: (height * 3 / 2, width), both sides even. YUY2, UYVY: (height, width, 2), width even.
+        GRAY8: (height, width). RGB24, BGR24: (height, width, 3). RGBA, BGRA: (height, width, 4). Rows may be padded.
+    format: as for Frame, and so are the other arguments.
+
+Raises:
+    FrameFormatError: if the array cannot be that frame.
+)";
+
 void bind_frame(py::module_& module) {
   const py::tuple square = py::make_tuple(1, 1);
-  py::class_<Frame>(module, "Frame")
+  py::class_<Frame>(module, "Frame", kFrameDoc)
       .def(py::init(&frame_from_planes), py::arg("planes"), py::arg("format"), py::arg("width"), py::arg("height"),
            py::kw_only(), py::arg("matrix") = py::none(), py::arg("full_range") = py::none(), py::arg("rotation") = 0,
            py::arg("pixel_aspect") = square, py::arg("pts_ns") = py::none())
       .def_static("from_array", &frame_from_array, py::arg("array"), py::arg("format"), py::kw_only(),
                   py::arg("matrix") = py::none(), py::arg("full_range") = py::none(), py::arg("rotation") = 0,
-                  py::arg("pixel_aspect") = square, py::arg("pts_ns") = py::none())
+                  py::arg("pixel_aspect") = square, py::arg("pts_ns") = py::none(), kFromArrayDoc)
       .def_property_readonly("format", [](const Frame& f) { return format_info(f.view().format).name; })
       .def_property_readonly("width", [](const Frame& f) { return f.view().width; })
       .def_property_readonly("height", [](const Frame& f) { return f.view().height; })

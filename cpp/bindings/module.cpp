@@ -36,14 +36,17 @@ EncodedStill encode(const Frame& frame, int max_width, int max_height, int quali
   return still;
 }
 
-// Never raises: what cannot be taken is counted.
+// Never raises: what cannot be taken is counted. While nothing is due the argument is not even looked at.
 bool push(Feed& feed, py::handle object) noexcept {
+  if (!feed.wanted()) {
+    feed.pass();
+    return false;
+  }
   if (!py::isinstance<Frame>(object)) {
     feed.refuse_non_frame();
     return false;
   }
   const FrameView& frame = py::cast<const Frame&>(object).view();
-  if (!feed.wanted()) return feed.push(frame);  // nothing to copy: a load, or a count on a closed feed
   const py::gil_scoped_release release;
   return feed.push(frame);
 }
@@ -60,12 +63,13 @@ py::dict to_dict(const std::array<std::string_view, N>& names, const std::array<
   return dict;
 }
 
-py::dict counters(const Sampler& sampler) {
+py::dict counters(Sampler& sampler) {
   const Counters& from = sampler.counters();
   py::dict dict;
   dict["ticks"] = from.ticks.load();
   dict["tick_stills"] = from.tick_stills.load();
   dict["snapshot_stills"] = from.snapshot_stills.load();
+  dict["queued"] = sampler.stills().size();
   dict["missed"] = to_dict(kMissedNames, from.missed);
   dict["refused"] = to_dict(kRefusedNames, from.refused);
   return dict;
@@ -130,6 +134,7 @@ PYBIND11_MODULE(_native, module) {
   bind_frame(module);
   bind_stills(module);
   bind_sampler(module);
+  module.def("monotonic_ns", [] { return SystemClock().monotonic_ns(); });
   module.def("encode", &encode, py::arg("frame"), py::arg("max_width"), py::arg("max_height"), py::arg("quality"));
 }
 

@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 4> kRefusedNames{"closed", "not_a_frame",
 struct Counters {
   std::atomic<uint64_t> ticks{0};
   std::atomic<uint64_t> tick_stills{0};
-  std::atomic<uint64_t> snapshot_stills{0};
+  std::atomic<uint64_t> snapshot_stills{0};  // made for a snapshot and for no tick
   std::array<std::atomic<uint64_t>, kMissedNames.size()> missed{};
   std::array<std::atomic<uint64_t>, kRefusedNames.size()> refused{};
 

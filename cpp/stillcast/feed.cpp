@@ -9,15 +9,16 @@ void ReadyList::push(std::shared_ptr<Feed> feed) noexcept {
   Feed* node = feed.get();
   node->self_ = std::move(feed);
   node->next_ready_ = head_.load(std::memory_order_relaxed);
-  // SYNC POINT ready.head: the release pairs with the acquire in take_all(); it carries self_ and next_ready_.
-  while (!head_.compare_exchange_weak(node->next_ready_, node, std::memory_order_release, std::memory_order_relaxed)) {
+  // SYNC POINT ready.head: pairs with the exchange in unlist_all(); it carries self_ and next_ready_. Sequentially
+  // consistent for the sake of intake.stopped.
+  while (!head_.compare_exchange_weak(node->next_ready_, node, std::memory_order_seq_cst, std::memory_order_relaxed)) {
   }
 }
 
 template <typename Use>
 void ReadyList::unlist_all(Use use) {
-  // SYNC POINT ready.head: pairs with the release in push().
-  Feed* node = head_.exchange(nullptr, std::memory_order_acquire);
+  // SYNC POINT ready.head: pairs with the exchange in push().
+  Feed* node = head_.exchange(nullptr, std::memory_order_seq_cst);
   while (node != nullptr) {
     Feed* next = node->next_ready_;
     std::shared_ptr<Feed> feed = std::move(node->self_);
@@ -96,9 +97,9 @@ void Feed::announce() noexcept {
   // SYNC POINT feed.listed: pairs with the release in ReadyList::take_all().
   if (!listed_.exchange(true, std::memory_order_acq_rel)) intake_->ready.push(shared_from_this());
   intake_->wakeup.notify();
-  // SYNC POINT intake.stopped: either the stopping sampler sees this feed in the list, or this thread sees the stop.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (intake_->stopped.load(std::memory_order_relaxed)) intake_->ready.drop_all();
+  // SYNC POINT intake.stopped: in the one order of ready.head and this, either the stopping sampler finds this feed in
+  // the list, or this thread sees the stop.
+  if (intake_->stopped.load(std::memory_order_seq_cst)) intake_->ready.drop_all();
 }
 
 void Feed::request_snapshot() {

@@ -78,6 +78,10 @@ class Feed : public std::enable_shared_from_this<Feed> {
   [[nodiscard]] bool wanted() const noexcept { return gate_.load(std::memory_order_relaxed) == Gate::kWanted; }
   // True if the frame was copied. Never blocks, allocates or throws; `frame` was checked by check_frame.
   bool push(const FrameView& frame) noexcept;
+  // Counts a push that was not looked at because the feed is closed.
+  void pass() noexcept {
+    if (closed()) intake_->counters.count(Refused::kClosed);
+  }
   // Counts a push that was no frame at all.
   void refuse_non_frame() noexcept { intake_->counters.count(Refused::kNotAFrame); }
 

@@ -149,13 +149,14 @@ void Sampler::deliver(Feed& feed, const Due& due, CapturedStillPtr still) {
   }
   feed.keep(still);
   if (!still->tick && !still->snapshot) return;
-  if (still->tick) Counters::count(counters.tick_stills);
-  if (still->snapshot) Counters::count(counters.snapshot_stills);
+  const auto stills_like = [&counters](const CapturedStill& s) -> auto& {
+    return s.tick ? counters.tick_stills : counters.snapshot_stills;
+  };
+  Counters::count(stills_like(*still));
   const CapturedStillPtr dropped = stills_.put(std::move(still));
-  if (dropped && dropped->tick) {
-    counters.tick_stills.fetch_sub(1, std::memory_order_relaxed);  // its tick counts as missed instead
-    counters.count(Missed::kQueueFull);
-  }
+  if (!dropped) return;
+  stills_like(*dropped).fetch_sub(1, std::memory_order_relaxed);
+  if (dropped->tick) counters.count(Missed::kQueueFull);
 }
 
 void Sampler::forget(const std::shared_ptr<Feed>& feed) {
@@ -172,9 +173,8 @@ void Sampler::finish() {
   }
   for (const Timer& timer : timers) timer.feed->close();
   serve_ready();
-  intake_->stopped.store(true, std::memory_order_relaxed);
-  // SYNC POINT intake.stopped: pairs with the fence in Feed::announce().
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // SYNC POINT intake.stopped: pairs with the load in Feed::announce().
+  intake_->stopped.store(true, std::memory_order_seq_cst);
   serve_ready();
   stills_.close();
 }
