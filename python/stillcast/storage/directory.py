@@ -1,0 +1,105 @@
+"""A directory as the store."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+from stillcast.naming import shown
+from stillcast.storage.failures import FailureKind, StorageFailure
+
+_NAME_BYTES_MAX: Final = 255  # of one path segment, on every common file system
+_DESTINATION: Final = {
+    errno.EACCES: "give this user write rights on it, or set storage.url elsewhere",
+    errno.EPERM: "give this user write rights on it, or set storage.url elsewhere",
+    errno.EROFS: "mount that disk for writing, or set storage.url elsewhere",
+    errno.ENOTDIR: "a file is in the way: remove it, or set storage.url elsewhere",
+    errno.EEXIST: "a file is in the way: remove it, or set storage.url elsewhere",
+    errno.EISDIR: "a directory is in the way: remove it, or set storage.url elsewhere",
+    errno.ENOSPC: "free space on that disk, or set storage.url elsewhere",
+    errno.EDQUOT: "raise the quota of this user, or set storage.url elsewhere",
+}
+
+
+class DirectoryStore:
+    """Stores each still as a file, its key being the path below one directory.
+
+    A file appears under its name only when all of it is there. Any thread may call ``put``.
+    """
+
+    def __init__(self, directory: Path, *, sync: bool = False) -> None:
+        """Describe the store; the directory is made by the first ``put``.
+
+        Args:
+            directory: where keys begin.
+            sync: whether ``put`` returns only when the still is on the disk itself.
+        """
+        self._directory = directory
+        self._sync = sync
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store one still; putting it again repeats the same file.
+
+        Raises:
+            StorageFailure: it was not stored.
+        """
+        path = self._path(key)
+        # Named after the key, so that a put after a crash takes over what the crash left.
+        draft = path.with_name(f".{hashlib.sha256(key.encode()).hexdigest()[:32]}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(draft, body)
+            draft.replace(path)
+            if self._sync:
+                _sync_directory(path.parent)
+        except OSError as error:
+            draft.unlink(missing_ok=True) if path.parent.is_dir() else None
+            raise self._failure(error) from error
+
+    def check(self, key: str) -> None:
+        """Refuse a key that no ``put`` could store.
+
+        Raises:
+            StorageFailure: of kind ITEM.
+        """
+        self._path(key)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        where = f"storage.url: {self._directory}: the key {shown(key)}"
+        if any(part in ("", ".", "..") or "\0" in part for part in parts):
+            text = f"{where} would leave the directory: use names without . and .."
+            raise StorageFailure(text, kind=FailureKind.ITEM, code="InvalidKey")
+        if any(len(os.fsencode(part)) > _NAME_BYTES_MAX for part in parts):
+            limit = f"longer than the {_NAME_BYTES_MAX} bytes of a file name"
+            text = f"{where} is {limit}: shorten cname or uid, or store in S3"
+            raise StorageFailure(text, kind=FailureKind.ITEM, code="KeyTooLongError")
+        return self._directory.joinpath(*parts)
+
+    def _write(self, draft: Path, body: bytes) -> None:
+        with draft.open("wb") as file:
+            file.write(body)
+            if self._sync:
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _failure(self, error: OSError) -> StorageFailure:
+        code = errno.errorcode.get(error.errno or 0, "OSError")
+        kind = FailureKind.DESTINATION if error.errno in _DESTINATION else FailureKind.PASSING
+        out = _DESTINATION.get(error.errno or 0, "check that disk; it is tried again")
+        text = f"storage.url: {self._directory}: cannot store: {error.strerror or error}: {out}"
+        return StorageFailure(text, kind=kind, code=code)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

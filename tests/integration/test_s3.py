@@ -1,0 +1,206 @@
+"""Delivery into real S3 servers: TLS with an own CA, checked signatures, and every refusal named."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import botocore.auth
+import pytest
+
+from stillcast.callbacks import Notifier
+from stillcast.config import StorageConfig
+from stillcast.delivery import Delivery
+from stillcast.receiver import Receiver
+from stillcast.spool import State
+from stillcast.storage import FailureKind, StorageFailure, open_store
+from support.servers import SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, rclone, seaweedfs
+from support.stills import callback_config, make_spool, make_still, put
+
+LONG_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], S3Server]]:
+    """Each server is started when the first test asks for it."""
+    started: dict[str, S3Server] = {}
+    with ExitStack() as stack:
+
+        def get(name: str) -> S3Server:
+            if name not in started:
+                run = {"seaweedfs": seaweedfs, "rclone": rclone}[name]
+                started[name] = stack.enter_context(run(tmp_path_factory.mktemp(name)))
+            return started[name]
+
+        yield get
+
+
+@pytest.fixture(params=["seaweedfs", "rclone"])
+def any_server(request: pytest.FixtureRequest, servers: Callable[[str], S3Server]) -> S3Server:
+    return servers(request.param)
+
+
+@pytest.fixture
+def weed(servers: Callable[[str], S3Server]) -> S3Server:
+    return servers("seaweedfs")
+
+
+def config_of(server: S3Server, **changed: object) -> StorageConfig:
+    return StorageConfig.model_validate(server.settings(**changed))
+
+
+def failure_of(config: StorageConfig) -> StorageFailure:
+    store = open_store(config)
+    with pytest.raises(StorageFailure) as failure:
+        store.put(make_still().object_key, b"jpeg")
+    store.close()
+    assert failure.value.kind is FailureKind.DESTINATION
+    assert "\n" not in str(failure.value)
+    assert SECRET_KEY not in str(failure.value)
+    return failure.value
+
+
+def test_a_still_arrives_with_its_bytes_its_type_and_its_etag(any_server: S3Server) -> None:
+    still = make_still(cname="a/b c\u2603", uid="\U0001f600", jpeg=bytes(range(256)) * 180)
+    store = open_store(config_of(any_server))
+    for _ in range(2):  # a retry repeats the same object
+        store.put(still.object_key, still.jpeg)
+    store.close()
+    assert [key for key in any_server.all_keys() if still.sid in key] == [still.object_key]
+    found = any_server.get(still.object_key)
+    assert (found["Body"], found["ContentType"]) == (still.jpeg, "image/jpeg")
+    assert found["ETag"].strip('"') == hashlib.md5(still.jpeg).hexdigest()
+
+
+def test_a_key_that_may_only_write_is_enough(weed: S3Server) -> None:
+    still = make_still()
+    store = open_store(config_of(weed, access_key=WRITER_KEY, secret_key=WRITER_SECRET))
+    store.put(still.object_key, still.jpeg)
+    store.close()
+    assert weed.get(still.object_key)["Body"] == still.jpeg
+
+
+def test_a_wrong_secret_key_is_named(any_server: S3Server) -> None:
+    failure = failure_of(config_of(any_server, secret_key="wrong"))
+    assert failure.code == "SignatureDoesNotMatch"
+    assert "mend storage.secret_key" in str(failure)
+
+
+def test_an_unknown_access_key_is_named(weed: S3Server) -> None:
+    failure = failure_of(config_of(weed, access_key="NOBODY"))
+    assert failure.code == "InvalidAccessKeyId"
+    assert "storage.access_key" in str(failure)
+    assert "NOBODY" not in str(failure)
+
+
+def test_a_missing_bucket_is_named(any_server: S3Server) -> None:
+    failure = failure_of(config_of(any_server, url="s3://no-such-bucket"))
+    assert failure.code == "NoSuchBucket"
+    assert "s3://no-such-bucket at https://localhost:" in str(failure)
+    assert "make the bucket" in str(failure)
+
+
+def test_a_server_of_an_unknown_ca_is_not_trusted(weed: S3Server) -> None:
+    failure = failure_of(config_of(weed, ca_file=None))
+    assert failure.code == "CertificateNotTrusted"
+    assert "set storage.ca_file" in str(failure)
+
+
+def test_a_clock_that_is_two_hours_off_is_named(weed: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def two_hours_ago() -> datetime:
+        return datetime.now(UTC) - timedelta(hours=2)
+
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", two_hours_ago)
+    failure = failure_of(config_of(weed))
+    assert failure.code == "RequestTimeTooSkewed"
+    assert "set the clock of this machine" in str(failure)
+
+
+def test_stills_are_stored_and_announced_with_every_field_checked(weed: S3Server, tmp_path: Path) -> None:
+    stills = [make_still(number, jpeg=bytes([number]) * 45_000) for number in range(60)]
+    with Receiver() as receiver, make_spool(tmp_path / "spool") as spool:
+        notifier = Notifier(callback_config(receiver.url, extended=True))
+        delivery = Delivery(spool, open_store(config_of(weed)), notifier)
+        delivery.start()
+        for still in stills:
+            delivery.offer(put(spool, still))
+        assert delivery.flush(LONG_S)
+        delivery.stop(5.0)
+        assert receiver.problems == []
+        announced = {still.object_key: still.still for still in receiver.received}
+    assert announced.keys() == {still.object_key for still in stills}
+    for still in stills:
+        body = weed.get(still.object_key)["Body"]
+        assert body == still.jpeg
+        facts = announced[still.object_key]
+        assert facts is not None
+        assert facts["sha256"] == hashlib.sha256(body).hexdigest()
+
+
+def test_stills_wait_while_the_key_is_wrong_and_all_arrive_once_it_is_right(weed: S3Server, tmp_path: Path) -> None:
+    stills = [make_still(number) for number in range(20)]
+    with make_spool(tmp_path / "spool") as spool:
+        refused = Delivery(spool, open_store(config_of(weed, secret_key="wrong")))
+        refused.start()
+        for still in stills:
+            refused.offer(put(spool, still))
+        assert not refused.flush(1.0)
+        assert "mend storage.secret_key" in str(refused.stats().parked)
+        refused.stop(5.0)
+        assert spool.counts()[State.READY] == 20
+        mended = Delivery(spool, open_store(config_of(weed)))
+        mended.start()
+        assert mended.flush(LONG_S)
+        mended.stop(5.0)
+    assert {still.object_key for still in stills} <= set(weed.all_keys())
+
+
+def test_a_kill_in_an_outage_of_the_store_loses_nothing_and_doubles_no_key(
+    any_server: S3Server, tmp_path: Path
+) -> None:
+    code = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from stillcast.config import StorageConfig
+from stillcast.delivery import Delivery
+from stillcast.storage import open_store
+from support.stills import make_spool, make_still, put
+spool = make_spool(sys.argv[1])
+spool.open()
+config = StorageConfig(url="s3://test-artifacts", endpoint=sys.argv[2], access_key="key", secret_key="secret")
+delivery = Delivery(spool, open_store(config))
+delivery.start()
+for number in range(100000):
+    item = put(spool, make_still(number, uid="killed", jpeg=b"x" * 45000))
+    delivery.offer(item)
+    print(item.object_key, flush=True)
+"""
+    nobody = "http://localhost:9"  # the discard port: nobody listens
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "spool"), nobody, *sys.path], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    promised = [process.stdout.readline().strip() for _ in range(100)]
+    process.send_signal(signal.SIGKILL)
+    promised += process.stdout.read().split("\n")[:-1]
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+
+    with Receiver() as receiver, make_spool(tmp_path / "spool") as spool:
+        waiting = spool.counts()[State.READY]
+        delivery = Delivery(spool, open_store(config_of(any_server)), Notifier(callback_config(receiver.url)))
+        delivery.start()
+        assert delivery.flush(LONG_S)
+        delivery.stop(5.0)
+        announced = [still.object_key for still in receiver.received]
+        assert receiver.problems == []
+    stored = [key for key in any_server.all_keys() if "uid_s_killed__" in key]
+    assert set(promised) <= set(stored)
+    assert len(stored) == waiting <= len(promised) + 1
+    assert sorted(announced) == sorted(stored)
