@@ -1,0 +1,213 @@
+"""Posts callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from stillcast.callbacks.body import Named, Pictured, build_body, build_missed_body
+from stillcast.callbacks.resolver import Resolver
+from stillcast.callbacks.signature import webhook_signature
+from stillcast.config import CallbackConfig
+from stillcast.config.secret_values import webhook_key
+from stillcast.errors import CallbackError
+
+CONNECTIONS_MAX: Final = 16
+ANSWER_BYTES_MAX: Final = 64 * 1024
+_CONTENT_TYPE: Final = "application/json;charset=utf-8"
+_OK_STATUS: Final = 200
+
+
+class CallbackFailure(CallbackError):  # noqa: N818  # the name that the delivery and its readers know
+    """No attempt succeeded.
+
+    Attributes:
+        reason: of the last attempt, short and stable, to count by: ``status 500``, ``timeout``, ``not JSON`` ...
+        reasons: of every attempt.
+    """
+
+    def __init__(self, message: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+        self.reason = reasons[-1]
+
+
+class Notifier:
+    """Posts bodies to the callback's address; all methods on one event loop.
+
+    A success is status 200 and a JSON body within the timeout in all, however slowly the bytes drip. Redirects are not
+    followed: the address is the operator's own, and the checksum covers it.
+    """
+
+    def __init__(self, config: CallbackConfig, *, clock: Callable[[], float] = time.time) -> None:
+        """Describe a notifier; nothing is opened before ``start``.
+
+        Args:
+            config: the ``[callback]`` section, with a ``url``.
+            clock: seconds since 1970, for the signature.
+
+        Raises:
+            CallbackError: the settings have no address.
+        """
+        if config.url is None:
+            raise CallbackError("callback.url: none: set the address that stills are announced to")
+        self._config = config
+        self._url = config.url
+        self._key = webhook_key(config.secret.get_secret_value()) if config.secret else None
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Make the connections' pool.
+
+        Raises:
+            CallbackError: ``callback.ca_file`` cannot be used.
+        """
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, ssl=self._trust(), resolver=Resolver())
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # _attempt has the one deadline
+            trust_env=False,
+            auto_decompress=False,  # a small answer must not unpack into a large one
+            headers={"User-Agent": f"stillcast/{_version()}", "Accept-Encoding": "identity"},
+        )
+
+    def body(self, item: Pictured) -> bytes:
+        """Build the announcement of one still as the settings have it."""
+        return build_body(item, url=self._url, extended=self._config.extended)
+
+    def missed_body(self, item: Named, msg: str) -> bytes:
+        """Build the report of a tick without a still; ``msg`` says why."""
+        return build_missed_body(item, url=self._url, msg=msg)
+
+    async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
+        """Post a body; a failure is retried at once, ``callback.attempts`` in all.
+
+        Args:
+            body: of ``build_body``; the same bytes on every attempt.
+            request_id: the ``requestId`` in it.
+
+        Returns:
+            why the attempts before the successful one failed; mostly empty.
+
+        Raises:
+            CallbackFailure: no attempt succeeded.
+        """
+        reasons: list[str] = []
+        for _ in range(self._config.attempts):
+            reason = await self._attempt(body, request_id)
+            if reason is None:
+                return tuple(reasons)
+            reasons.append(reason)
+        raise CallbackFailure(self._message(reasons), tuple(reasons))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _attempt(self, body: bytes, request_id: str) -> str | None:
+        """Post once; None, or why it failed."""
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                return await self._post(body, request_id)
+        except TimeoutError:
+            return "timeout"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return _reason(error)
+
+    async def _post(self, body: bytes, request_id: str) -> str | None:
+        if self._session is None:
+            raise CallbackError("callback: the notifier is not started: call start() first")
+        headers = {"Content-Type": _CONTENT_TYPE, **self._signature(body, request_id)}
+        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status != _OK_STATUS:
+                response.close()  # what it says does not matter, so it is not read
+                return f"status {response.status}"
+            answer = await _read(response)
+            if answer is None:
+                response.close()
+                return f"answer over {ANSWER_BYTES_MAX} bytes"
+            return None if _is_json(answer) else "not JSON"
+
+    def _signature(self, body: bytes, request_id: str) -> dict[str, str]:
+        if self._key is None:
+            return {}
+        timestamp = int(self._clock())
+        return {
+            "webhook-id": request_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": webhook_signature(self._key, request_id, timestamp, body),
+        }
+
+    def _trust(self) -> ssl.SSLContext:
+        path = self._config.ca_file
+        try:
+            return ssl.create_default_context(cafile=str(path) if path else None)
+        except (OSError, ssl.SSLError) as error:
+            text = f"callback.ca_file: {path}: cannot be used ({error.strerror or error}): give it PEM certificates"
+            raise CallbackError(text) from error
+
+    def _message(self, reasons: list[str]) -> str:
+        parts = urlsplit(self._url)  # its path and query may be for few eyes only
+        port = f":{parts.port}" if parts.port else ""
+        tried = f"{len(reasons)} attempts" if len(reasons) > 1 else "one attempt"
+        out = "make that server answer 200 with JSON, or mend callback.url"
+        return f"callback.url: {parts.scheme}://{parts.hostname}{port}: {reasons[-1]} after {tried}: {out}"
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """Read the answer; None if it is longer than any that we wait for."""
+    answer = bytearray()
+    async for chunk in response.content.iter_any():
+        answer += chunk
+        if len(answer) > ANSWER_BYTES_MAX:
+            return None
+    return bytes(answer)
+
+
+def _is_json(answer: bytes) -> bool:
+    try:
+        json.loads(answer, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity: Python takes them, JSON has none
+
+
+def _reason(error: Exception) -> str:
+    """Name a failure in words that are few enough to count by."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return "certificate not trusted"
+        case aiohttp.ClientConnectorDNSError():
+            return "host not found"
+        case aiohttp.ClientSSLError():
+            return "TLS failed"
+        case aiohttp.ClientConnectorError():
+            return "cannot connect"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | aiohttp.ClientPayloadError() | OSError():
+            return "connection broke off"
+        case aiohttp.ClientResponseError():
+            return "not HTTP"
+    return type(error).__name__
+
+
+def _version() -> str:
+    try:
+        return version("stillcast")
+    except PackageNotFoundError:
+        return "0"
