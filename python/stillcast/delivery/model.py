@@ -1,0 +1,93 @@
+"""What the delivery needs of its neighbours, and what it tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from stillcast.spool import SpoolItem
+
+
+class Store(Protocol):
+    """Where stills end; called from several threads at the same time."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store one still; raises ``StorageFailure``. Repeating it is harmless."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Notifier(Protocol):
+    """Who tells the user's server; all methods run on the delivery's event loop."""
+
+    async def start(self) -> None:
+        """Get ready; raises ``CallbackError`` where the settings cannot be used."""
+
+    def body(self, item: SpoolItem) -> bytes:
+        """Build the announcement of one still; the same item makes the same bytes."""
+
+    async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
+        """Make all attempts; returns why the first ones failed, raises ``CallbackFailure`` if all did."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryEvent:
+    """Something that a person who watches would want to see.
+
+    Attributes:
+        kind: ``stored``, ``announced`` and ``dead`` are about one still; ``parked`` says that the store refuses every
+            still until somebody mends something, ``resumed`` that it takes them again.
+        sid: of the still; None where the event is about the store.
+        object_key: of the still; None where the event is about the store or the file could not be read.
+        milliseconds: how long the upload or all attempts of the callback took.
+        reason: why it is dead or parked, one line.
+    """
+
+    kind: Literal["stored", "announced", "dead", "parked", "resumed"]
+    sid: str | None = None
+    object_key: str | None = None
+    milliseconds: float | None = None
+    reason: str | None = None
+
+
+Listener = Callable[[DeliveryEvent], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStats:
+    """Where the stills are. Counts begin at ``start``; what waits is what is on disk now.
+
+    Attributes:
+        stored: stills that the store took.
+        announced: stills whose callback succeeded.
+        waiting_store: stills in the spool that are not stored yet.
+        waiting_announce: stills that are stored and not announced yet.
+        dead_letters: stills kept for replay in the spool.
+        quarantined: spool files that are not what was put.
+        dropped: stills that a cap of the spool dropped, by reason.
+        store_failures: failed uploads by code; one still may fail often.
+        callback_failures: failed attempts of callbacks by reason.
+        parked: why the store refuses every still, and what to do; None while it does not.
+        reported: reports of missed stills that arrived.
+        reports_failed: reports of missed stills that did not.
+        listener_failures: exceptions of the listener.
+    """
+
+    stored: int = 0
+    announced: int = 0
+    waiting_store: int = 0
+    waiting_announce: int = 0
+    dead_letters: int = 0
+    quarantined: int = 0
+    dropped: Mapping[str, int]
+    store_failures: Mapping[str, int]
+    callback_failures: Mapping[str, int]
+    parked: str | None = None
+    reported: int = 0
+    reports_failed: int = 0
+    listener_failures: int = 0

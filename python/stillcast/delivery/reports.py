@@ -1,0 +1,60 @@
+"""Reports of missed stills: best effort, in memory, never in the way of a still."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Final
+
+from stillcast.callbacks import CallbackFailure
+from stillcast.delivery.bell import Bell
+from stillcast.delivery.model import Notifier
+from stillcast.delivery.tally import Tally
+
+_WAITING_MAX: Final = 256
+
+
+class Reports:
+    """Posts one report after the other; where too many wait, the oldest is counted as failed."""
+
+    def __init__(self, notifier: Notifier, tally: Tally) -> None:
+        self._notifier = notifier
+        self._tally = tally
+        self._bell = Bell()
+        self._mutex = threading.Lock()  # guards _waiting
+        self._waiting: deque[tuple[bytes, str]] = deque()
+
+    def offer(self, body: bytes, request_id: str) -> None:
+        """Post a body some time soon; any thread, never blocks."""
+        with self._mutex:
+            full = len(self._waiting) == _WAITING_MAX
+            if full:
+                self._waiting.popleft()
+            self._waiting.append((body, request_id))
+        if full:
+            self._tally.reported(arrived=False)
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._bell.bind()
+        while True:
+            while (report := self._next()) is not None:
+                await self._post(*report)
+            await self._bell.listen(None)
+
+    def _next(self) -> tuple[bytes, str] | None:
+        with self._mutex:
+            return self._waiting.popleft() if self._waiting else None
+
+    async def _post(self, body: bytes, request_id: str) -> None:
+        try:
+            reasons = await self._notifier.notify(body, request_id)
+        except CallbackFailure as failure:
+            self._tally.callbacks_failed(failure.reasons)
+            self._tally.reported(arrived=False)
+        except Exception:  # a notifier that breaks in a new way must not end the reports
+            self._tally.reported(arrived=False)
+        else:
+            self._tally.callbacks_failed(reasons)
+            self._tally.reported(arrived=True)
