@@ -194,7 +194,7 @@ def test_a_bad_part_of_the_prefix_is_named_by_its_place():
         ({"source": {}}, "source: a table: is not an array of sources: use [[source]]"),
         ({"source": "x"}, 'source: "x": is not an array of sources'),
         ({"source": [3]}, "source[0]: 3: is not a source: use a table with url, cname and uid"),
-        ({"source": [SOURCE | {"zz": 1}]}, "source[0].zz: 1: is not a setting: use one of url, cname, uid"),
+        ({"source": [SOURCE | {"zz": 1}]}, "source[0].zz: 1: is not a setting: use one of cname, uid, interval"),
         ({"source": [SOURCE | {"uid": 91}]}, "source[0].uid: 91: is not text: put it in quotes"),
         ({"source": [SOURCE | {"cname": ""}]}, 'source[0].cname: "": is empty: use at least one character'),
         ({"source": [SOURCE | {"interval": 0}]}, "source[0].interval: 0: too small"),

@@ -34,6 +34,11 @@ def problems_of(error: ValidationError, sections: Sections, origins: Mapping[str
         yield from (f"{line} (set by {variable})" if variable else line for line in lines)
 
 
+def argument_problems(error: ValidationError) -> list[str]:
+    """Write every problem of arguments that were given in code, by their names."""
+    return [line for found in error.errors(include_url=False) for line in _lines(found, {})]
+
+
 def duplicate_sources(sources: object) -> Iterator[str]:
     """Find sources that would be one feed: the same cname and uid. Looks at what was given, valid or not."""
     first: dict[tuple[str, str], int] = {}

@@ -225,13 +225,12 @@ class SpoolConfig(BaseModel):
     durability: Annotated[Literal["process", "power"], BeforeValidator(rules.one_of("process", "power"))] = "process"
 
 
-class SourceConfig(BaseModel):
-    """A video that ``stillcast run`` captures from.
+class FeedConfig(BaseModel):
+    """One feed: whose video, and what it has of its own.
 
     Attributes:
-        url: file, camera or stream. It may hold a password, so messages show ``public_url`` instead.
-        cname: the channel of its feed, not empty.
-        uid: the user of its feed, not empty.
+        cname: the channel, not empty.
+        uid: the user, not empty.
         interval: as ``CaptureConfig.interval``; None takes that.
         max_size: as ``CaptureConfig.max_size``; None takes that.
         quality: as ``CaptureConfig.quality``; None takes that.
@@ -240,13 +239,27 @@ class SourceConfig(BaseModel):
 
     model_config = _MODEL
 
-    url: FilledText
     cname: FilledText
     uid: FilledText
     interval: Interval | None = None
     max_size: Size | None = None
     quality: Quality | None = None
     extra_info: ExtraInfo | None = None
+
+    def capture(self, common: CaptureConfig) -> CaptureConfig:
+        """Lay the feed's own settings over the common ones."""
+        own = {name: value for name in CaptureConfig.model_fields if (value := getattr(self, name)) is not None}
+        return common.model_copy(update=own)
+
+
+class SourceConfig(FeedConfig):
+    """A video that ``stillcast run`` captures from, as a feed.
+
+    Attributes:
+        url: file, camera or stream. It may hold a password, so messages show ``public_url`` instead.
+    """
+
+    url: FilledText
 
     @property
     def public_url(self) -> str:

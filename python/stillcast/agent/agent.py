@@ -1,0 +1,235 @@
+"""The agent that a streaming host embeds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Final, Self, TypeVar
+
+from stillcast.agent.collector import Collector
+from stillcast.agent.feed import Feed, FeedFacts
+from stillcast.agent.listeners import Listeners
+from stillcast.agent.stats import AgentStats
+from stillcast.callbacks import Notifier
+from stillcast.capture import Capture, CaptureCounters
+from stillcast.config import AgentConfig, FeedConfig, checked
+from stillcast.delivery import Delivery, DeliveryStats
+from stillcast.errors import ClosedError, ConfigError
+from stillcast.naming import ObjectKeyError, format_object_key
+from stillcast.spool import Spool
+from stillcast.stills import Still
+from stillcast.storage import StorageFailure, open_store
+
+_Listener = TypeVar("_Listener", bound=Callable[[Still], object])
+
+_ANY_SID: Final = "0" * 32
+_ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Agent:
+    """Captures stills of feeds and delivers them: capture, spool, store, callback.
+
+    ``start`` and ``stop`` once each, by the owner; everything else by any thread. As a context manager it starts and
+    stops itself.
+    """
+
+    def __init__(self, config: AgentConfig) -> None:
+        """Describe an agent; nothing is opened before ``start``.
+
+        Args:
+            config: all settings; see ``AgentConfig.load``.
+        """
+        self._config = config
+        self._capture = Capture()
+        self._listeners = Listeners()
+        self._spool = Spool(
+            config.spool.path,
+            max_bytes=config.spool.max_bytes,
+            max_age_s=config.spool.max_age,
+            durability=config.spool.durability,
+        )
+        power_safe = config.spool.durability == "power"
+        self._store = open_store(config.storage, sync=power_safe)
+        self._delivery = Delivery(
+            self._spool,
+            self._store,
+            Notifier(config.callback) if config.callback.url else None,
+        )
+        self._collector = Collector(
+            self._capture,
+            self._spool,
+            prefix=config.storage.prefix,
+            deliver=self._delivery.offer,
+            tell=self._listeners.tell,
+        )
+        self._mutex = threading.Lock()  # guards the two below
+        self._started = False
+        self._stopped = False
+
+    def start(self) -> None:
+        """Take the spool, begin to deliver what waits in it, and be ready for feeds.
+
+        Raises:
+            SpoolError: the spool cannot be used, or another agent uses it.
+            CallbackError: the callback's settings cannot be used.
+            ClosedError: the agent was started before.
+        """
+        with self._mutex:
+            if self._started:
+                raise ClosedError("agent: was started before: make a new Agent")
+            self._started = True
+        with ExitStack() as undo:
+            self._spool.open()
+            undo.callback(self._spool.close)
+            self._delivery.start()
+            undo.pop_all()
+        self._listeners.start()
+        self._collector.start()
+        self._capture.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Stop cleanly; nothing that was captured is lost. May be called again.
+
+        Refuses further frames, makes stills of those that were copied, spools them, tries once more to deliver what is
+        at hand, and closes. What is not delivered by then waits in the spool for the next start.
+
+        Args:
+            timeout: seconds in all.
+        """
+        deadline = time.monotonic() + timeout
+        with self._mutex:
+            if self._stopped or not self._started:
+                return
+            self._stopped = True
+        for feed in self._collector.feeds():
+            feed.close()
+        self._capture.stop()
+        self._collector.stop(max(0.0, deadline - time.monotonic()))
+        self._delivery.stop(max(0.0, deadline - time.monotonic()))
+        self._listeners.stop(max(0.1, deadline - time.monotonic()))
+        self._spool.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def open_feed(
+        self,
+        cname: str,
+        uid: str,
+        *,
+        interval: float | None = None,
+        max_size: tuple[int, int] | None = None,
+        quality: int | None = None,
+        extra_info: str | None = None,
+    ) -> Feed:
+        """Open the feed of one user in one channel; its ticks begin now.
+
+        Args:
+            cname: the channel; any text but an empty one.
+            uid: the user; any text but an empty one.
+            interval: seconds between two stills; None takes ``capture.interval``.
+            max_size: box in pixels for the still; None takes ``capture.max_size``.
+            quality: of the JPEG; None takes ``capture.quality``.
+            extra_info: ``callbackData`` of the callbacks, 1,024 bytes at most; None takes ``callback.extra_info``.
+
+        Raises:
+            ConfigError: arguments out of their rules, each named, or names too long for an object key.
+            ClosedError: the agent is not running.
+        """
+        own = checked(
+            FeedConfig,
+            cname=cname,
+            uid=uid,
+            interval=interval,
+            max_size=max_size,
+            quality=quality,
+            extra_info=extra_info,
+        )
+        self._check_names(cname, uid)
+        facts = FeedFacts(
+            cname=cname, uid=uid, extra_info=self._config.callback.extra_info if extra_info is None else extra_info
+        )
+        with self._mutex:
+            if not self._started or self._stopped:
+                state = "stopped: make a new Agent" if self._stopped else "not started: call start() first"
+                raise ClosedError(f"agent: is {state}")
+            native = self._capture.open_feed(own.capture(self._config.capture))
+            feed = Feed(native, facts, self._collector)
+            self._collector.add(native.id, feed)
+        return feed
+
+    def on_still(self, function: _Listener) -> _Listener:
+        """Have a function called with each still once it is spooled, on a thread of the agent.
+
+        What it raises is counted and logged once. While it is slow, stills pass by it, counted. Also a decorator.
+        """
+        self._listeners.add(function)
+        return function
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that is spooled is stored and announced.
+
+        Args:
+            timeout: seconds.
+
+        Returns:
+            True once nothing waits; False if that was not so in time, or if a still was given up since the start.
+        """
+        return self._delivery.flush(timeout)
+
+    def stats(self) -> AgentStats:
+        """Count what happened since the start, and what waits."""
+        return _stats(
+            self._capture.counters(),
+            self._collector,
+            self._listeners,
+            self._delivery.stats(),
+        )
+
+    def _check_names(self, cname: str, uid: str) -> None:
+        prefix = self._config.storage.prefix
+        try:
+            self._store.check(
+                format_object_key(prefix=prefix, sid=_ANY_SID, cname=cname, uid=uid, captured_at=_ANY_TIME)
+            )
+        except (ObjectKeyError, StorageFailure) as error:
+            raise ConfigError(str(error)) from None
+
+
+def _stats(
+    captured: CaptureCounters, collector: Collector, listeners: Listeners, delivered: DeliveryStats
+) -> AgentStats:
+    tally = collector.tally()
+    snapshots = captured.snapshot_stills + tally.shown_again
+    missed = sum(captured.missed.values())
+    return AgentStats(
+        feeds=sum(not feed.retired for feed in collector.feeds()),
+        ticks=captured.ticks,
+        stills=captured.tick_stills + snapshots,
+        snapshots=snapshots,
+        waiting_ticks=captured.ticks - captured.tick_stills - missed,
+        missed=captured.missed,
+        refused=captured.refused,
+        queued=captured.queued,
+        spooled=tally.spooled,
+        spool_failed=tally.spool_failed,
+        listener_dropped=listeners.dropped,
+        listener_failed=listeners.failed,
+        stored=delivered.stored,
+        announced=delivered.announced,
+        waiting_store=delivered.waiting_store,
+        waiting_announce=delivered.waiting_announce,
+        dead_letters=delivered.dead_letters,
+        quarantined=delivered.quarantined,
+        dropped=delivered.dropped,
+        store_failures=delivered.store_failures,
+        callback_failures=delivered.callback_failures,
+        parked=delivered.parked,
+    )

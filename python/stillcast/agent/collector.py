@@ -1,0 +1,195 @@
+"""From captured pictures to spooled stills: one thread between the sampler and the delivery."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from stillcast.agent.feed import Feed
+from stillcast.callbacks import new_request_id
+from stillcast.capture import CapturedPicture, age_ms, encoded_still
+from stillcast.errors import SpoolError
+from stillcast.naming import format_object_key, new_sid
+from stillcast.spool import Spool, SpoolItem
+from stillcast.stills import EncodedStill, Still
+
+_LOG: Final = logging.getLogger("stillcast.agent")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NS_PER_MS: Final = 1_000_000
+_LOOK_S: Final = 0.25
+_LOG_EVERY_S: Final = 60.0
+
+
+class PictureSource(Protocol):
+    """Where captured pictures come from."""
+
+    def take(self, timeout_s: float) -> CapturedPicture | None:
+        """Wait for the next one; None after the time, or when no more will come."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the collector counted; written under its mutex."""
+
+    spooled: int = 0
+    spool_failed: int = 0
+    shown_again: int = 0
+
+
+class Collector:
+    """Names each captured picture, spools it and hands it on."""
+
+    def __init__(
+        self,
+        source: PictureSource,
+        spool: Spool,
+        *,
+        prefix: tuple[str, ...],
+        deliver: Callable[[SpoolItem], None],
+        tell: Callable[[Still], None],
+    ) -> None:
+        """Describe a collector; nothing runs before ``start``.
+
+        Args:
+            source: gives the pictures.
+            spool: takes the stills; open while the collector runs.
+            prefix: of every object key.
+            deliver: called with each spooled item; never blocks.
+            tell: called with each spooled still; never blocks.
+        """
+        self._source = source
+        self._spool = spool
+        self._prefix = prefix
+        self._deliver = deliver
+        self._tell = tell
+        self._thread = threading.Thread(target=self._run, name="stillcast-collector", daemon=True)
+        self._ending = threading.Event()
+        self._mutex = threading.Lock()  # guards what follows
+        self._feeds: dict[int, Feed] = {}
+        self._tally = Tally()
+        self._logged_at: float | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Collect what the source still has, and end; the source gives nothing new any more.
+
+        Returns:
+            Whether that was done within ``timeout`` seconds.
+        """
+        self._ending.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def add(self, feed_id: int, feed: Feed) -> None:
+        """Expect pictures of a feed."""
+        with self._mutex:
+            self._feeds[feed_id] = feed
+
+    def feeds(self) -> list[Feed]:
+        """The feeds that may still have pictures."""
+        with self._mutex:
+            return list(self._feeds.values())
+
+    def tally(self) -> Tally:
+        """What was counted so far."""
+        with self._mutex:
+            return Tally(self._tally.spooled, self._tally.spool_failed, self._tally.shown_again)
+
+    def accept_again(self, feed: Feed, captured: CapturedPicture) -> Still:
+        """Make one more still of a picture that was captured before, for a snapshot that no newer frame came for.
+
+        Raises:
+            SpoolError: it could not be spooled.
+        """
+        with self._mutex:
+            self._tally.shown_again += 1
+        return self._spool_still(feed, captured, frame_age_ms=age_ms(captured))
+
+    def _run(self) -> None:
+        while True:
+            ending = self._ending.is_set()
+            gone = self._retired()
+            captured = self._source.take(_LOOK_S)
+            if captured is not None:
+                self._accept(captured)
+            elif ending:
+                return
+            else:
+                self._forget(gone)
+
+    # A retired feed has put its last picture into the queue; once that has been seen empty, it can be forgotten.
+    def _retired(self) -> list[int]:
+        with self._mutex:
+            return [feed_id for feed_id, feed in self._feeds.items() if feed.retired]
+
+    def _forget(self, feed_ids: list[int]) -> None:
+        with self._mutex:
+            for feed_id in feed_ids:
+                del self._feeds[feed_id]
+
+    def _accept(self, captured: CapturedPicture) -> None:
+        with self._mutex:
+            feed = self._feeds[captured.feed_id]
+        try:
+            answer: Still | Exception = self._spool_still(feed, captured, frame_age_ms=captured.frame_age_ms)
+        except SpoolError as error:
+            self._log_spool_error(error)
+            answer = error
+        except Exception as error:  # one bad still must not stop the others
+            _LOG.exception("a still of %s/%s was lost", feed.facts.cname, feed.facts.uid)
+            answer = error
+        if captured.snapshot:
+            feed.answer_snapshots(answer)
+
+    def _spool_still(self, feed: Feed, captured: CapturedPicture, *, frame_age_ms: float) -> Still:
+        spooled = False
+        try:
+            still = self._still(feed, captured, frame_age_ms)
+            request_id = new_request_id(still.sid, still.captured_at.timestamp())
+            item = self._spool.put(still, request_id=request_id, extra_info=feed.facts.extra_info)
+            spooled = True
+        finally:
+            with self._mutex:
+                self._tally.spooled += spooled
+                self._tally.spool_failed += not spooled
+        self._deliver(item)
+        self._tell(still)
+        return still
+
+    def _still(self, feed: Feed, captured: CapturedPicture, frame_age_ms: float) -> Still:
+        encoded = encoded_still(captured.picture)
+        sid = new_sid()
+        captured_at = _EPOCH + timedelta(milliseconds=captured.captured_utc_ns // _NS_PER_MS)
+        return Still(
+            **{field.name: getattr(encoded, field.name) for field in fields(EncodedStill)},
+            sid=sid,
+            cname=feed.facts.cname,
+            uid=feed.facts.uid,
+            captured_at=captured_at,
+            frame_age_ms=frame_age_ms,
+            lateness_ms=captured.lateness_ms,
+            source_width=captured.source_width,
+            source_height=captured.source_height,
+            pts_ns=captured.pts_ns,
+            object_key=format_object_key(
+                prefix=self._prefix,
+                sid=sid,
+                cname=feed.facts.cname,
+                uid=feed.facts.uid,
+                captured_at=captured_at,
+            ),
+        )
+
+    def _log_spool_error(self, error: SpoolError) -> None:
+        now = time.monotonic()
+        if self._logged_at is None or now - self._logged_at >= _LOG_EVERY_S:
+            self._logged_at = now
+            _LOG.error("still lost: %s; further ones of the next minute are only counted", error)

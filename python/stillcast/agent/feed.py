@@ -1,0 +1,130 @@
+"""One user's video, as the host sees it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from stillcast.capture import CapturedPicture, Frame, NativeFeed
+from stillcast.errors import ClosedError, NoFrameError
+from stillcast.naming import shown
+from stillcast.stills import Still
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedFacts:
+    """What every still of a feed says of it."""
+
+    cname: str
+    uid: str
+    extra_info: str
+
+
+class StillSink(Protocol):
+    """Where a feed's own stills go, beside those of its ticks."""
+
+    def accept_again(self, feed: Feed, captured: CapturedPicture) -> Still:
+        """Make one more still of a picture that was captured before, and spool it."""
+
+
+class Feed:
+    """The video of one user in one channel; made by ``Agent.open_feed``. Any thread may call anything."""
+
+    __slots__ = ("_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
+
+    def __init__(self, native: NativeFeed, facts: FeedFacts, sink: StillSink) -> None:
+        self._native = native
+        self._sink = sink
+        self.facts = facts
+        self._mutex = threading.Lock()  # guards the two below; never taken by push
+        self._waiting: list[Future[Still]] = []
+        self._closed = False
+
+    def push(self, frame: Frame) -> bool:
+        """Offer the host's newest frame; never blocks and never raises.
+
+        Args:
+            frame: looked at only when a still is due, and copied then; not kept after the call.
+
+        Returns:
+            True if the frame was copied because a still is due; False if it was not needed or refused (refusals are
+            counted in ``AgentStats.refused`` by reason).
+        """
+        return self._native.push(frame)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether ``push`` would take a frame now; one load. For hosts whose frames cost something to fetch."""
+        return self._native.wanted
+
+    def snapshot(self, timeout: float = 1.0) -> Still:
+        """Capture a still on demand, beside the ticks; it is spooled and delivered like any other.
+
+        Takes the next frame that the host pushes. If none comes in time, the newest picture that was made of this
+        feed serves once more; its age is in ``frame_age_ms``. Blocks; call it on a thread that does not push if the
+        next frame is what you want.
+
+        Args:
+            timeout: seconds to wait for the next frame.
+
+        Raises:
+            NoFrameError: no frame came in time and there was none before.
+            ClosedError: the feed or its agent is closed.
+            SpoolError: the still could not be spooled.
+        """
+        waiting: Future[Still] = Future()
+        with self._mutex:
+            if self._closed:
+                raise self._closed_error()
+            self._waiting.append(waiting)
+        self._native.request_snapshot()
+        try:
+            return waiting.result(max(0.0, timeout))
+        except TimeoutError:
+            return self._show_again(waiting, timeout)
+
+    def close(self) -> None:
+        """Take no further frame; stills that were captured are still delivered. May be called again."""
+        with self._mutex:
+            self._closed = True
+        self._native.close()
+        self.answer_snapshots(self._closed_error())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def retired(self) -> bool:
+        """Whether the feed is closed and no still of it is to come any more."""
+        return self._native.retired
+
+    def answer_snapshots(self, answer: Still | Exception) -> None:
+        """Give whoever waits in ``snapshot`` a still, or the reason why there is none."""
+        with self._mutex:
+            waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _show_again(self, waiting: Future[Still], timeout: float) -> Still:
+        with self._mutex:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+        if waiting.done():  # it came at the last moment
+            return waiting.result()
+        if (captured := self._native.last_still()) is None:
+            raise NoFrameError(
+                f"feed {shown(self.facts.cname)}/{shown(self.facts.uid)}: no frame came in {timeout} s: "
+                "push frames while the snapshot waits"
+            )
+        return self._sink.accept_again(self, captured)
+
+    def _closed_error(self) -> ClosedError:
+        return ClosedError(f"feed {shown(self.facts.cname)}/{shown(self.facts.uid)}: is closed: open a new one")

@@ -1,0 +1,69 @@
+"""Functions that are told of every still, on a thread of their own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from stillcast.stills import Still
+
+Listener: TypeAlias = Callable[[Still], object]
+
+_LOG: Final = logging.getLogger("stillcast.agent")
+_STILLS_WAITING_MAX: Final = 256
+
+
+class Listeners:
+    """Calls each function with each still, in order; a slow one makes stills pass by, it never holds up capture."""
+
+    def __init__(self) -> None:
+        self._functions: tuple[Listener, ...] = ()
+        self._stills: queue.Queue[Still | None] = queue.Queue(_STILLS_WAITING_MAX)
+        self._thread = threading.Thread(target=self._run, name="stillcast-listeners", daemon=True)
+        self._logged: set[int] = set()
+        self.dropped = 0  # written by the collector only
+        self.failed = 0  # written by the thread only
+
+    def add(self, function: Listener) -> None:
+        """Have a function called from the next still on."""
+        self._functions = (*self._functions, function)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def tell(self, still: Still) -> None:
+        """Queue a still; never blocks."""
+        if not self._functions:
+            return
+        try:
+            self._stills.put_nowait(still)
+        except queue.Full:
+            self.dropped += 1
+
+    def stop(self, timeout: float) -> None:
+        """End after the stills that are queued, or after ``timeout`` seconds."""
+        if not self._thread.is_alive():
+            return
+        try:
+            self._stills.put(None, timeout=timeout)
+        except queue.Full:
+            return  # a function hangs; its thread is a daemon
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (still := self._stills.get()) is not None:
+            for function in self._functions:
+                self._call(function, still)
+
+    def _call(self, function: Listener, still: Still) -> None:
+        try:
+            function(still)
+        except Exception:
+            self.failed += 1
+            if id(function) not in self._logged:  # the first time says all; the rest is counted
+                self._logged.add(id(function))
+                _LOG.exception("on_still: %r raised; further failures of it are only counted", function)

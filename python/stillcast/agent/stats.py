@@ -1,0 +1,65 @@
+"""What an agent counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStats:
+    """What happened since the agent's start, and what waits now.
+
+    Every tick is accounted for: ``ticks == stills - snapshots + sum(missed.values()) + waiting_ticks``. Every still is
+    too: ``stills == queued + spooled + spool_failed``, and what is spooled is stored, waits, was given up as a dead
+    letter, or was dropped by a cap with its reason.
+
+    Attributes:
+        feeds: feeds that are open.
+        ticks: moments at which a feed's next still was due.
+        stills: stills that were captured, for a tick or a snapshot.
+        snapshots: stills that were captured for a snapshot and for no tick.
+        waiting_ticks: ticks that are due and wait for their frame; at most one a feed, none after ``stop``.
+        missed: ticks without a still, by reason: ``no_frame`` (none came in the interval), ``late`` (skipped because
+            the machine did not keep up), ``closed`` (the feed ended first), ``encode_failed``, ``queue_full``.
+        refused: pushes that were not taken, by reason: ``closed``, ``not_a_frame``, ``no_slot`` (every slot of the
+            ring in use), ``slot_too_small`` (frames became larger: the ring grows for the next one).
+        queued: stills between the encoder and the spool.
+        spooled: stills that were put into the spool.
+        spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
+        listener_dropped: stills of which functions given to ``on_still`` were not told because they are too slow.
+        listener_failed: calls of such functions that raised.
+        stored: stills that the store took.
+        announced: stills whose callback succeeded.
+        waiting_store: stills in the spool that are not stored yet, older ones of an earlier run included.
+        waiting_announce: stills that are stored and not announced yet.
+        dead_letters: stills kept in the spool for replay.
+        quarantined: spool files that are not what was put.
+        dropped: stills that a cap of the spool dropped, by reason.
+        store_failures: failed uploads by code; one still may fail often.
+        callback_failures: failed attempts of callbacks by reason.
+        parked: why the store refuses every still, and what to do; None while it does not.
+    """
+
+    feeds: int
+    ticks: int
+    stills: int
+    snapshots: int
+    waiting_ticks: int
+    missed: Mapping[str, int]
+    refused: Mapping[str, int]
+    queued: int
+    spooled: int
+    spool_failed: int
+    listener_dropped: int
+    listener_failed: int
+    stored: int
+    announced: int
+    waiting_store: int
+    waiting_announce: int
+    dead_letters: int
+    quarantined: int
+    dropped: Mapping[str, int]
+    store_failures: Mapping[str, int]
+    callback_failures: Mapping[str, int]
+    parked: str | None

@@ -1,0 +1,96 @@
+"""The hot path as Python sees it; the one module that imports ``_native``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stillcast._native import CapturedPicture, EncodedPicture, Frame, Sampler, encode, monotonic_ns
+from stillcast._native import Feed as NativeFeed
+from stillcast.config import CaptureConfig, checked
+from stillcast.stills import EncodedStill
+
+__all__ = ["Capture", "CaptureCounters", "CapturedPicture", "Frame", "NativeFeed", "age_ms", "encode_still"]
+
+
+def encode_still(frame: Frame, *, max_size: tuple[int, int] = (640, 360), quality: int = 80) -> EncodedStill:
+    """Make a still of a frame: downscale, colours, upright, JPEG; the GIL is released.
+
+    Args:
+        frame: read only during the call.
+        max_size: box in pixels, (width, height), each 2 to 16,384, that the still fits into. The display aspect is
+            kept, nothing is enlarged, both sides come out even.
+        quality: of the JPEG, 1 to 100.
+
+    Returns:
+        The JPEG and what was measured of it.
+
+    Raises:
+        ConfigError: ``max_size`` or ``quality`` is out of range.
+    """
+    settings = checked(CaptureConfig, max_size=max_size, quality=quality)
+    return encoded_still(encode(frame, *settings.max_size, settings.quality))
+
+
+def encoded_still(picture: EncodedPicture) -> EncodedStill:
+    """Copy a native picture into its public form."""
+    return EncodedStill(
+        jpeg=picture.jpeg,
+        width=picture.width,
+        height=picture.height,
+        mean_luma=picture.mean_luma,
+        luma_deviation=picture.luma_deviation,
+        dhash=picture.dhash,
+    )
+
+
+def age_ms(captured: CapturedPicture) -> float:
+    """How old the picture's frame is by now, in milliseconds."""
+    return (monotonic_ns() - captured.pushed_ns) / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureCounters:
+    """What the sampler counted since it began.
+
+    Every tick is a still, or missed with a reason, or waits for its frame:
+    ``ticks == tick_stills + sum(missed.values()) + waiting``, where at most one tick a feed waits, and none after the
+    end.
+    """
+
+    ticks: int
+    tick_stills: int
+    snapshot_stills: int
+    queued: int
+    missed: Mapping[str, int]
+    refused: Mapping[str, int]
+
+
+class Capture:
+    """The native sampler: its thread opens the gates of feeds when ticks are due and makes stills of their frames.
+
+    Any thread may call anything; ``start`` and ``stop`` once each.
+    """
+
+    def __init__(self) -> None:
+        self._sampler = Sampler()
+
+    def start(self) -> None:
+        """Start the sampler's thread."""
+        self._sampler.start()
+
+    def stop(self) -> None:
+        """Take no further frame, make stills of those that were copied, and end; ``take`` gives what is queued."""
+        self._sampler.stop()
+
+    def open_feed(self, settings: CaptureConfig) -> NativeFeed:
+        """Open a feed whose ticks begin now."""
+        return self._sampler.open_feed(settings.interval, *settings.max_size, settings.quality)
+
+    def take(self, timeout_s: float) -> CapturedPicture | None:
+        """Wait for a still; None after ``timeout_s`` seconds, or at once when all is over."""
+        return self._sampler.take(timeout_s)
+
+    def counters(self) -> CaptureCounters:
+        """Read the counters; each is right, together they are a snapshot in motion."""
+        return CaptureCounters(**self._sampler.counters())

@@ -1,0 +1,309 @@
+"""The agent as a host embeds it: real threads, real files, a real receiver on loopback."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stillcast
+from stillcast.receiver import Receiver
+from support.stills import wait_until
+
+GREY = stillcast.Frame.from_array(np.full((144, 256), 90, np.uint8), "GRAY8")
+
+
+def settings(tmp_path: Path, **sections: dict[str, object]) -> stillcast.AgentConfig:
+    given: dict[str, dict[str, object]] = {
+        "capture": {"interval": 0.1},
+        "storage": {"url": (tmp_path / "stills").as_uri()},
+        "spool": {"path": str(tmp_path / "spool")},
+    }
+    for name, values in sections.items():
+        given[name] = {**given.get(name, {}), **values}
+    return stillcast.AgentConfig.load(**given)
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[stillcast.Agent]:
+    with stillcast.Agent(settings(tmp_path)) as running:
+        yield running
+
+
+class Host:
+    """Pushes a frame every 5 ms to feeds, as a streaming host does."""
+
+    def __init__(self, *feeds: stillcast.Feed, frame: stillcast.Frame = GREY) -> None:
+        self.frame = frame
+        self._feeds = feeds
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.005):
+            for feed in self._feeds:
+                feed.push(self.frame)
+
+
+def stored(tmp_path: Path) -> set[str]:
+    root = tmp_path / "stills"
+    return {path.relative_to(root).as_posix() for path in root.rglob("*.jpg")}
+
+
+def test_every_still_of_two_feeds_is_stored_and_announced_under_its_name(tmp_path: Path) -> None:
+    told: list[stillcast.Still] = []
+    receiver = Receiver()
+    receiver.start()
+    try:
+        config = settings(tmp_path, callback={"url": receiver.url}, storage={"prefix": ["a", "b"]})
+        with stillcast.Agent(config) as agent:
+            agent.on_still(told.append)
+            feeds = [agent.open_feed("lobby", uid=uid, extra_info=f"info {uid}") for uid in ("91", "a/b")]
+            with Host(*feeds):
+                wait_until(lambda: len(told) >= 8)
+            assert agent.flush(10)
+        stats = agent.stats()
+        calls = {call.object_key: call for call in receiver.received}
+    finally:
+        receiver.stop()
+    assert {still.object_key for still in told} == stored(tmp_path) == set(calls)
+    assert stats.stills == stats.spooled == stats.stored == stats.announced == len(calls)
+    assert {still.uid for still in told} == {"91", "a/b"}
+    for still in told:
+        key = stillcast.parse_object_key(still.object_key)
+        assert (key.prefix, key.sid, key.cname, key.uid) == (("a", "b"), still.sid, "lobby", still.uid)
+        assert key.captured_at == still.captured_at
+        jpeg = (tmp_path / "stills" / still.object_key).read_bytes()
+        assert jpeg == still.jpeg
+        assert Image.open(io.BytesIO(jpeg)).size == (still.width, still.height) == (256, 144)
+
+
+def test_every_tick_is_a_still_or_missed_with_a_reason(tmp_path: Path) -> None:
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        shown, dark = agent.open_feed("lobby", "shown"), agent.open_feed("lobby", "dark")
+        with Host(shown):
+            wait_until(lambda: agent.stats().missed["no_frame"] >= 3)
+        dark.close()
+    stats = agent.stats()
+    assert stats.missed["no_frame"] >= 3
+    assert stats.ticks == stats.stills + sum(stats.missed.values())
+    assert stats.waiting_ticks == stats.queued == stats.feeds == 0
+    assert stats.stills == stats.spooled == stats.stored
+
+
+def test_facts_of_a_still_come_from_its_frame(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", interval=60, max_size=(64, 64), quality=30)
+    frame = stillcast.Frame.from_array(np.full((144, 256), 90, np.uint8), "GRAY8", pts_ns=4_000, rotation=90)
+    before = time.time()
+    with Host(feed, frame=frame):
+        still = feed.snapshot(5)
+    assert before - 0.001 <= still.captured_at.timestamp() <= time.time()
+    assert still.captured_at.microsecond % 1000 == 0
+    assert (still.source_width, still.source_height, still.width, still.height) == (256, 144, 36, 64)
+    assert still.pts_ns == 4_000
+    assert still.mean_luma == 90
+    assert still.frame_age_ms >= 0
+    assert still.lateness_ms >= 0
+
+
+def test_a_snapshot_takes_the_next_frame_beside_the_ticks(tmp_path: Path, agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", interval=3600)
+    with Host(feed):
+        stills = [feed.snapshot(5) for _ in range(3)]
+    assert len({still.sid for still in stills}) == 3
+    assert agent.flush(5)
+    assert {still.object_key for still in stills} <= stored(tmp_path)
+
+
+def test_a_snapshot_on_the_pushing_thread_shows_the_newest_picture_there_is(agent: stillcast.Agent) -> None:
+    agent.open_feed("lobby", "first")  # takes the phase that is due at once
+    feed = agent.open_feed("lobby", "91", interval=3600)
+    assert feed.push(GREY)
+    still = feed.snapshot(timeout=0.05)
+    again = feed.snapshot(timeout=0.05)
+    assert still.mean_luma == 90
+    assert (again.jpeg, again.captured_at) == (still.jpeg, still.captured_at)
+    assert again.sid != still.sid
+    assert again.frame_age_ms >= 50
+
+
+def test_a_snapshot_of_a_feed_without_frames_says_so(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91")
+    with pytest.raises(stillcast.NoFrameError, match=r'"lobby"/"91": no frame came in 0\.01 s') as caught:
+        feed.snapshot(0.01)
+    assert isinstance(caught.value, TimeoutError)
+
+
+def test_a_snapshot_that_waits_ends_when_the_feed_is_closed(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", interval=3600)
+    threading.Timer(0.05, feed.close).start()
+    with pytest.raises(stillcast.ClosedError):
+        feed.snapshot(60)
+    with pytest.raises(stillcast.ClosedError, match="is closed: open a new one"):
+        feed.snapshot(60)
+
+
+def test_geometry_and_format_may_change_in_mid_stream(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", interval=3600)
+    rng = np.random.default_rng(1)
+    frames = [
+        stillcast.Frame.from_array(rng.integers(0, 256, shape, dtype=np.uint8), format_)
+        for format_, shape in [
+            ("I420", (54, 64)),
+            ("BGRA", (2160, 4096, 4)),
+            ("NV12", (54, 64)),
+            ("RGB24", (99, 33, 3)),
+        ]
+    ]
+    sizes = []
+    for frame in frames:
+        with Host(feed, frame=frame):
+            still = feed.snapshot(10)
+        sizes.append((still.source_width, still.source_height))
+    assert sizes == [(64, 36), (4096, 2160), (64, 36), (33, 99)]
+
+
+@pytest.mark.parametrize("thing", [None, 3, "frame", b"bytes", np.zeros((4, 4), np.uint8), object()])
+def test_push_never_raises_and_counts_what_is_no_frame(agent: stillcast.Agent, thing: object) -> None:
+    feed = agent.open_feed("lobby", "91")
+    wait_until(lambda: feed.wanted)
+    assert feed.push(thing) is False  # type: ignore[arg-type]
+    assert agent.stats().refused["not_a_frame"] == 1
+    feed.close()
+    assert feed.push(thing) is False  # type: ignore[arg-type]
+    assert feed.push(GREY) is False
+    assert agent.stats().refused["closed"] == 2
+
+
+def test_a_function_that_raises_or_hangs_stops_nothing(tmp_path: Path) -> None:
+    release = threading.Event()
+    seen: list[threading.Thread] = []
+
+    def raises(_still: stillcast.Still) -> None:
+        seen.append(threading.current_thread())
+        raise RuntimeError("the host's own mistake")
+
+    with stillcast.Agent(settings(tmp_path, capture={"interval": 0.05})) as agent:
+        agent.on_still(raises)
+
+        @agent.on_still
+        def hangs(_still: stillcast.Still) -> None:
+            release.wait(60)
+
+        with Host(agent.open_feed("lobby", "91")):
+            wait_until(lambda: agent.stats().stored >= 10)
+        release.set()
+    assert agent.stats().listener_failed >= 1
+    assert threading.current_thread() not in seen
+
+
+def test_what_the_store_refuses_waits_and_is_stored_when_it_heals(tmp_path: Path) -> None:
+    (tmp_path / "stills").write_text("a file where the directory should be")
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        with Host(agent.open_feed("lobby", "91")):
+            wait_until(lambda: agent.stats().waiting_store >= 3)
+        assert not agent.flush(0.01)
+        (tmp_path / "stills").unlink()
+        assert agent.flush(60)
+        wait_until(lambda: agent.stats().waiting_store == 0)
+        stats = agent.stats()
+    assert len(stored(tmp_path)) == stats.stored == stats.spooled
+
+
+def test_what_waits_at_the_stop_is_delivered_by_the_next_agent(tmp_path: Path) -> None:
+    (tmp_path / "stills").write_text("a file where the directory should be")
+    with stillcast.Agent(settings(tmp_path)) as agent, Host(agent.open_feed("lobby", "91")):
+        wait_until(lambda: agent.stats().spooled >= 3)
+    waiting = agent.stats().waiting_store
+    assert waiting == agent.stats().spooled
+    (tmp_path / "stills").unlink()
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        assert agent.flush(30)
+    assert len(stored(tmp_path)) == waiting
+
+
+def test_frames_that_were_copied_before_the_stop_are_stored(tmp_path: Path) -> None:
+    agent = stillcast.Agent(settings(tmp_path, capture={"interval": 3600}))
+    agent.start()
+    feed = agent.open_feed("lobby", "91")
+    wait_until(lambda: agent.stats().ticks == 1)
+    assert feed.push(GREY)
+    agent.stop()
+    assert len(stored(tmp_path)) == 1
+    agent.stop()
+    assert feed.push(GREY) is False
+
+
+def test_feeds_are_opened_only_while_the_agent_runs(tmp_path: Path) -> None:
+    agent = stillcast.Agent(settings(tmp_path))
+    with pytest.raises(stillcast.ClosedError, match="not started: call start"):
+        agent.open_feed("lobby", "91")
+    with agent:
+        agent.open_feed("lobby", "91")
+    with pytest.raises(stillcast.ClosedError, match="stopped: make a new Agent"):
+        agent.open_feed("lobby", "91")
+    with pytest.raises(stillcast.ClosedError, match="started before"):
+        agent.start()
+
+
+def test_a_second_agent_on_the_same_spool_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        with pytest.raises(stillcast.SpoolError, match="spool"):
+            stillcast.Agent(settings(tmp_path)).start()
+        with Host(agent.open_feed("lobby", "91")):
+            wait_until(lambda: agent.stats().stored >= 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        ({"cname": ""}, ['cname: "": is empty']),
+        ({"uid": 91}, ["uid: 91"]),
+        ({"interval": 0, "quality": 0, "max_size": (1, 1)}, ["interval: 0", "quality: 0", "max_size: "]),
+        ({"extra_info": "x" * 1025}, ["extra_info: "]),
+        ({"uid": "x" * 1000}, ["object key: 1", "use shorter names"]),
+        ({"uid": "x" * 300}, ["longer than the 255 bytes of a file name: shorten cname or uid, or store in S3"]),
+        ({"cname": "\ud800"}, ["cname: "]),
+    ],
+)
+def test_a_feed_that_breaks_a_rule_is_refused_when_it_is_opened(
+    agent: stillcast.Agent, arguments: dict[str, object], texts: list[str]
+) -> None:
+    with pytest.raises(stillcast.ConfigError) as caught:
+        agent.open_feed(**{"cname": "lobby", "uid": "91", **arguments})  # type: ignore[arg-type]
+    for text in texts:
+        assert any(problem.startswith(text) or text in problem for problem in caught.value.problems), caught.value
+
+
+@pytest.mark.parametrize("name", ["a/b/../c", "..", "\U0001f600", "new\nline\0", "x" * 60, "__uid_s_", "%41", "Zoë"])
+def test_any_text_is_a_name_that_reads_back(tmp_path: Path, agent: stillcast.Agent, name: str) -> None:
+    feed = agent.open_feed(name, name, interval=3600)
+    with Host(feed):
+        still = feed.snapshot(5)
+    assert agent.flush(5)
+    key = stillcast.parse_object_key(still.object_key)
+    assert (key.cname, key.uid) == (name, name)
+    assert (tmp_path / "stills" / still.object_key).is_file()
+
+
+def test_closed_feeds_are_forgotten(agent: stillcast.Agent) -> None:
+    for number in range(20):
+        with agent.open_feed("lobby", str(number)) as feed:
+            feed.push(GREY)
+    wait_until(lambda: agent.stats().feeds == 0)
+    wait_until(lambda: not agent._collector.feeds())
