@@ -1,0 +1,25 @@
+"""Video sources: files, test pictures, cameras and network streams, played into feeds through PyAV.
+
+Needs the extra ``video``; importing this package imports PyAV.
+"""
+
+from stillcast.sources.av_frames import frame_from_av, pixel_aspect_of
+from stillcast.sources.locations import Location, SourceKind, locate
+from stillcast.sources.reader import Timeouts, VideoInfo, open_video
+from stillcast.sources.source import FrameSink, Source, SourceOptions, SourceState, SourceStats
+
+__all__ = [
+    "FrameSink",
+    "Location",
+    "Source",
+    "SourceKind",
+    "SourceOptions",
+    "SourceState",
+    "SourceStats",
+    "Timeouts",
+    "VideoInfo",
+    "frame_from_av",
+    "locate",
+    "open_video",
+    "pixel_aspect_of",
+]
