@@ -1,0 +1,6 @@
+"""``python -m stillcast.cli``."""
+
+from stillcast.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What became of every tick, in words and as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from stillcast.cli.playback import FeedRow
+
+if TYPE_CHECKING:
+    from stillcast.agent import Agent, AgentStats
+
+
+def account(stats: AgentStats, *, announces: bool) -> str:
+    """Say in a few lines what became of the ticks and of the stills.
+
+    Args:
+        stats: the agent's, after its end.
+        announces: whether there is a callback at all.
+    """
+    lines = [f"{stats.ticks} ticks: {stats.stills - stats.snapshots} stills, {_with_reasons('missed', stats.missed)}"]
+    after = [f"{stats.spooled} spooled", f"{stats.stored} stored"]
+    waiting = stats.waiting_store + stats.waiting_announce
+    if announces:
+        after.append(f"{stats.announced} announced")
+    after += [f"{waiting} waiting", f"{stats.dead_letters} given up"]
+    lines.append("stills: " + ", ".join(after))
+    for name, counts in (
+        ("frames refused", stats.refused),
+        ("stills dropped", stats.dropped),
+        ("store failures", stats.store_failures),
+        ("callback failures", stats.callback_failures),
+    ):
+        if _total(counts):
+            lines.append(_with_reasons(name, counts))
+    if stats.spool_failed:
+        lines.append(f"stills that could not be spooled: {stats.spool_failed}")
+    if stats.parked:
+        lines.append(f"the store is parked: {stats.parked}")
+    return "\n".join(lines)
+
+
+def unaccounted(stats: AgentStats) -> int:
+    """Count ticks that became neither a still nor a miss with a reason; anything but 0 is a bug."""
+    return stats.ticks + stats.snapshots - stats.stills - _total(stats.missed)
+
+
+def is_settled(agent: Agent, wait_s: float) -> bool:
+    """Wait a while until no still is on its way any more: each is delivered or was given up.
+
+    Args:
+        agent: no source plays into it any more.
+        wait_s: seconds at most.
+    """
+    stats = agent.stats()
+    if stats.stills > stats.spooled + stats.spool_failed:
+        time.sleep(wait_s / 10)  # flush knows only what is spooled
+        return False
+    return agent.flush(wait_s) or not (stats.waiting_store or stats.waiting_announce)
+
+
+def was_all_delivered(stats: AgentStats, *, announces: bool, dead_before: int) -> bool:
+    """Say whether every still that was captured is stored, and announced if there is a callback.
+
+    Args:
+        stats: the agent's, after its end.
+        announces: whether there is a callback at all.
+        dead_before: stills that had been given up before it began; the spool outlives the agent.
+    """
+    lost = _total(stats.dropped) + stats.spool_failed + max(0, stats.dead_letters - dead_before)
+    waiting = stats.queued + stats.waiting_store + (stats.waiting_announce if announces else 0)
+    return not lost and not waiting
+
+
+def stats_as_json(stats: AgentStats) -> dict[str, object]:
+    """Turn the figures into what ``json.dumps`` takes."""
+    values = {field.name: getattr(stats, field.name) for field in fields(stats)}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+
+
+def rows_as_json(rows: Sequence[FeedRow]) -> list[dict[str, object]]:
+    """Turn the sources into what ``json.dumps`` takes."""
+    return [
+        {
+            "feed": row.name,
+            "url": row.url,
+            "state": row.source.state.value,
+            "video": str(row.source.info) if row.source.info else None,
+            "frames": row.source.frames,
+            "bad_packets": row.source.bad_packets,
+            "damaged_frames": row.source.damaged_frames,
+            "reconnects": row.source.reconnects,
+            "stills": row.stills,
+            "error": row.error,
+        }
+        for row in rows
+    ]
+
+
+def _total(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
+
+
+def _with_reasons(name: str, counts: Mapping[str, int]) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()) if count)
+    return f"{_total(counts)} {name}" + (f" ({reasons})" if reasons else "")
