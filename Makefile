@@ -32,7 +32,7 @@ check: $(VENV)/.check ## Lint, types, formats, layers
 	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
 
 bench: $(VENV)/.test ## Measure; prints a table
-	$(BIN)/python -m pytest benchmarks --benchmark-enable $(ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
 
 clean: ## Remove all that was made
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

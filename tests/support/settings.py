@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from stillcast.config import AgentConfig, CallbackConfig, CaptureConfig, SpoolConfig, StorageConfig
 from stillcast.errors import ConfigError
 

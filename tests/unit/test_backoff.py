@@ -4,6 +4,7 @@ import math
 from random import Random
 
 import pytest
+
 from stillcast.backoff import Backoff
 from stillcast.errors import ConfigError
 

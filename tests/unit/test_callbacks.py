@@ -146,6 +146,14 @@ def test_an_answer_that_is_no_json_fails(body: bytes) -> None:
     assert why_it_fails(answer(200, body)) == ("not JSON",) * 3
 
 
+def test_a_packed_answer_is_not_unpacked() -> None:
+    with CallbackServer(answer(200, gzip.compress(b"{}"), "Content-Encoding: gzip")) as server:
+        with pytest.raises(CallbackFailure) as failure:
+            notify(server.url)
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert failure.value.reason == "not JSON"
+
+
 @pytest.mark.parametrize("status", [201, 202, 204, 206, 301, 302, 307, 308, 400, 401, 404, 429, 500, 503])
 def test_only_status_200_is_a_success(status: int) -> None:
     assert why_it_fails(answer(status, b"" if status == 204 else b"{}"), attempts=1) == (f"status {status}",)

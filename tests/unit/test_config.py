@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+
 from stillcast.config import AgentConfig, CaptureConfig, SourceConfig
 from support.settings import CANARY, SOURCE, clear_environment, only_problem_of, problems_of
 

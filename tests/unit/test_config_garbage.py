@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from stillcast.config import AgentConfig, SourceConfig
 from stillcast.errors import ConfigError
 from support.settings import SECTIONS, SOURCE, clear_environment

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from stillcast.config import AgentConfig, CaptureConfig, SourceConfig
 from stillcast.errors import ConfigError
 from support.settings import SOURCE, clear_environment, only_problem_of, problems_of

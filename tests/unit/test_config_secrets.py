@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
+
 from stillcast.config import AgentConfig, StorageConfig
 from stillcast.config.addresses import without_secrets
 from stillcast.config.secret_values import webhook_key

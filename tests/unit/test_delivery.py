@@ -184,7 +184,7 @@ def test_no_second_try_comes_before_its_wait_is_over(spool: Spool, run: Run) -> 
     put_and_offer(spool, delivery, range(1))
     wait_until(lambda: delivery.stats().store_failures == {"Code": 1}, "the first failure")
     for number, wait_s in enumerate((0.5, 1.0, 2.0, 4.0), start=2):
-        time.sleep(0.05)
+        wait_until(lambda: delivery._storing.in_flight == 0, "the end of the try")
         loops[0].advance(wait_s - 0.01)
         time.sleep(0.05)
         assert len(store.puts) == number - 1
@@ -199,13 +199,14 @@ def test_a_store_that_is_down_is_probed_by_one_still_at_a_time(spool: Spool, run
     store = FakeStore(lambda _key: failure(PASSING) if down.is_set() else None)
     delivery = run(store, store_workers=8, loop_factory=manual(loops))
     put_and_offer(spool, delivery, range(500))
-    wait_until(lambda: store.puts and store.busy == 0, "the first tries")
+    wait_until(lambda: store.puts and delivery._storing.in_flight == 0, "the end of the first tries")
     before = len(store.puts)
     assert before <= 8
     store.busy_max = 0
     for _ in range(30):
         loops[0].advance(61.0)
         time.sleep(0.005)
+    assert len(store.puts) > before
     assert store.busy_max <= 1
     assert len(store.puts) - before <= 30
     down.clear()
@@ -271,6 +272,19 @@ def test_one_still_that_always_fails_does_not_stop_the_others(spool: Spool, run:
     wait_until(lambda: spool.counts()[READY] == 1, "the delivery of the 39 good ones")
     assert len(store.objects) == 39
     assert spool.oldest(READY, 10) == [items[0].name]
+
+
+def test_a_probe_takes_another_still_than_the_one_that_failed(spool: Spool, run: Run) -> None:
+    loops: list[ManualLoop] = []
+    items = [put(spool, make_still(number)) for number in range(3)]
+    poison = items[0].object_key
+    store = FakeStore(lambda key: failure(PASSING) if key == poison else None)
+    delivery = run(store, store_workers=1, loop_factory=manual(loops))
+    wait_until(lambda: delivery.stats().store_failures == {"Code": 1}, "the first failure")
+    wait_until(lambda: delivery._storing.in_flight == 0, "its end")
+    loops[0].advance(61.0)  # the probe and the failed one's own wait are due together
+    wait_until(lambda: len(store.puts) >= 2, "the probe")
+    assert store.puts[1] == items[1].object_key
 
 
 def test_a_store_that_breaks_in_a_new_way_loses_nothing(spool: Spool, run: Run) -> None:
@@ -354,7 +368,7 @@ def test_stop_interrupts_a_long_wait_tries_once_more_and_delivers(spool: Spool, 
     store, notifier = FakeStore(lambda _key: failure(PASSING) if down.is_set() else None), FakeNotifier()
     delivery = run(store, notifier, loop_factory=manual(loops))
     put_and_offer(spool, delivery, range(100))
-    wait_until(lambda: store.puts and store.busy == 0, "the first failure")
+    wait_until(lambda: store.puts and delivery._storing.in_flight == 0, "the end of the first tries")
     down.clear()  # the loop's clock stands still: without stop() there would be no other try
     delivery.stop(LONG_S)
     assert len(store.objects) == len(notifier.announced) == 100

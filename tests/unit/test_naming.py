@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+
 from stillcast.errors import StillcastError
 from stillcast.naming import (
     MAX_KEY_BYTES,

@@ -1,0 +1,138 @@
+"""A network on loopback that goes down, gets slow, or loses answers when a test asks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Self, TypeVar
+
+_PIECE = 4096
+_PATIENCE_S = 30.0
+
+Result = TypeVar("Result")
+
+
+class TcpProxy:
+    """Stands before a server on loopback and passes bytes on, TLS as it is; refuses connections until told otherwise.
+
+    Its port is the same for its whole life. Methods may be called from any thread.
+    """
+
+    def __init__(self, target_port: int) -> None:
+        self.uploaded = 0
+        self.connections = 0
+        self._target_port = target_port
+        self._bytes_per_s: float | None = None
+        self._passes_answers = True
+        self._parts: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._closed = _bound(0)
+        self.port = int(self._closed.getsockname()[1])
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.refuse()
+        self._closed.close()
+        self._call(_let_end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_PATIENCE_S)
+        self._loop.close()
+
+    def refuse(self) -> None:
+        """Cut every connection and refuse new ones, as a host does whose server is down."""
+        self._call(self._refuse())
+
+    def forward(self, bytes_per_s: float | None = None) -> None:
+        """Let connections through.
+
+        Args:
+            bytes_per_s: speed of each connection towards the server; None for no limit.
+        """
+        self._bytes_per_s, self._passes_answers = bytes_per_s, True
+        self._call(self._listen())
+
+    def lose_answers(self) -> None:
+        """Go on to pass requests, but nothing that the server says."""
+        self._passes_answers = False
+
+    def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
+
+    async def _refuse(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            # Bound but not listening: the port stays ours, and whoever connects is refused.
+            self._closed = _bound(self.port)
+        for part in self._parts:
+            part.transport.abort()
+
+    async def _listen(self) -> None:
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, sock=self._closed)
+
+    async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._parts.add(client_out)
+        try:
+            with suppress(ConnectionError):
+                server_in, server_out = await asyncio.open_connection("127.0.0.1", self._target_port)
+                self._parts.add(server_out)
+                await self._relay(client_in, client_out, server_in, server_out)
+                self._parts.discard(server_out)
+        finally:
+            self._parts.discard(client_out)
+            client_out.transport.abort()
+
+    async def _relay(
+        self,
+        client_in: asyncio.StreamReader,
+        client_out: asyncio.StreamWriter,
+        server_in: asyncio.StreamReader,
+        server_out: asyncio.StreamWriter,
+    ) -> None:
+        ways = {
+            asyncio.create_task(self._requests(client_in, server_out)),
+            asyncio.create_task(self._answers(server_in, client_out)),
+        }
+        _, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in others:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        server_out.transport.abort()
+
+    async def _requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while piece := await source.read(_PIECE):
+            if self._bytes_per_s is not None:
+                await asyncio.sleep(len(piece) / self._bytes_per_s)
+            target.write(piece)
+            await target.drain()
+            self.uploaded += len(piece)
+
+    async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while piece := await source.read(_PIECE):
+            if self._passes_answers:
+                target.write(piece)
+                await target.drain()
+
+
+async def _let_end() -> None:
+    """Wait until the tasks of cut connections have ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), _PATIENCE_S)
+
+
+def _bound(port: int) -> socket.socket:
+    """A port that is held but does not listen."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held
