@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "frame.h"
 #include "stillcast/sampler.h"
@@ -81,6 +83,11 @@ std::shared_ptr<Feed> open_feed(Sampler& sampler, double interval_s, int max_wid
   return sampler.open_feed({std::llround(interval_s * 1e9), still});
 }
 
+std::optional<std::string_view> missed_name(const CapturedStill& captured) {
+  if (!captured.missed) return std::nullopt;
+  return kMissedNames[static_cast<size_t>(*captured.missed)];
+}
+
 void bind_stills(py::module_& module) {
   py::class_<EncodedStill>(module, "EncodedPicture")
       .def_property_readonly("jpeg", [](const EncodedStill& s) { return to_bytes(s.jpeg); })
@@ -95,6 +102,7 @@ void bind_stills(py::module_& module) {
       .def_readonly("feed_id", &CapturedStill::feed_id)
       .def_readonly("tick", &CapturedStill::tick)
       .def_readonly("snapshot", &CapturedStill::snapshot)
+      .def_property_readonly("missed", &missed_name)
       .def_readonly("captured_utc_ns", &CapturedStill::captured_utc_ns)
       .def_readonly("pushed_ns", &CapturedStill::pushed_ns)
       .def_readonly("frame_age_ms", &CapturedStill::frame_age_ms)
@@ -115,7 +123,12 @@ void bind_sampler(py::module_& module) {
       .def("close", &Feed::close);
 
   py::class_<Sampler>(module, "Sampler")
-      .def(py::init([] { return std::make_unique<Sampler>(std::make_shared<SystemClock>(), SamplerOptions{}); }))
+      .def(py::init([](bool report_missed) {
+             SamplerOptions options;
+             options.report_missed = report_missed;
+             return std::make_unique<Sampler>(std::make_shared<SystemClock>(), options);
+           }),
+           py::kw_only(), py::arg("report_missed") = false)
       .def("start", &Sampler::start)
       .def("stop", &Sampler::stop, py::call_guard<py::gil_scoped_release>())
       .def("open_feed", &open_feed, py::arg("interval_s"), py::arg("max_width"), py::arg("max_height"),

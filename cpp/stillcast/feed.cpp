@@ -117,13 +117,12 @@ void Feed::close() noexcept {
   if (gate_.exchange(Gate::kClosed, std::memory_order_relaxed) != Gate::kClosed) announce();
 }
 
-void Feed::begin_tick(int64_t due_ns) {
+std::optional<MissedTick> Feed::begin_tick(int64_t due_ns) {
   const std::lock_guard lock(mutex_);
-  Counters& counters = intake_->counters;
-  Counters::count(counters.ticks);
-  if (due_.tick_ns) counters.count(newest_.waits() ? Missed::kLate : Missed::kNoFrame);
-  due_.tick_ns = due_ns;
+  const std::optional<int64_t> before_ns = std::exchange(due_.tick_ns, due_ns);
   raise_gate();
+  if (!before_ns) return std::nullopt;
+  return MissedTick{*before_ns, newest_.waits() ? Missed::kLate : Missed::kNoFrame};
 }
 
 Due Feed::take_due() {

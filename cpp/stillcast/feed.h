@@ -63,6 +63,12 @@ struct Due {
   [[nodiscard]] bool any() const noexcept { return tick_ns || snapshot_ns || first; }
 };
 
+// A tick that brought no still.
+struct MissedTick {
+  int64_t due_ns;
+  Missed reason;
+};
+
 // One user's video. push, wanted and close may be called by any thread, also at once.
 class Feed : public std::enable_shared_from_this<Feed> {
  public:
@@ -110,7 +116,8 @@ class Feed : public std::enable_shared_from_this<Feed> {
   void announce() noexcept;
 
   // For the sampler's thread.
-  void begin_tick(int64_t due_ns);
+  // Returns the tick before, if its frame has not come.
+  [[nodiscard]] std::optional<MissedTick> begin_tick(int64_t due_ns);
   [[nodiscard]] Due take_due();
   void keep(CapturedStillPtr still);
   void retire() noexcept;

@@ -29,6 +29,7 @@ int64_t next_on_grid(int64_t start_ns, int64_t interval_ns, int64_t now_ns) noex
 
 Sampler::Sampler(std::shared_ptr<const Clock> clock, const SamplerOptions& options)
     : intake_(std::make_shared<Intake>(std::move(clock), options.slots, options.slot_bytes)),
+      report_missed_(options.report_missed),
       stills_(options.queue_capacity) {}
 
 Sampler::~Sampler() { stop(); }
@@ -96,10 +97,10 @@ int64_t Sampler::fire(const Timer& timer, int64_t now_ns) {
   const int64_t interval_ns = timer.feed->settings().interval_ns;
   const int64_t skipped = (now_ns - timer.due_ns) / interval_ns;
   Counters& counters = intake_->counters;
-  Counters::count(counters.ticks, static_cast<uint64_t>(skipped));
+  Counters::count(counters.ticks, static_cast<uint64_t>(skipped + 1));
   counters.count(Missed::kLate, static_cast<uint64_t>(skipped));
   const int64_t due_ns = timer.due_ns + skipped * interval_ns;
-  timer.feed->begin_tick(due_ns);
+  if (const auto before = timer.feed->begin_tick(due_ns)) miss(*timer.feed, *before);
   return due_ns + interval_ns;
 }
 
@@ -144,7 +145,7 @@ std::shared_ptr<CapturedStill> Sampler::capture(Feed& feed, const Due& due, cons
 void Sampler::deliver(Feed& feed, const Due& due, CapturedStillPtr still) {
   Counters& counters = intake_->counters;
   if (!still) {
-    if (due.tick_ns) counters.count(Missed::kEncodeFailed);
+    if (due.tick_ns) miss(feed, {*due.tick_ns, Missed::kEncodeFailed});
     return;
   }
   feed.keep(still);
@@ -154,9 +155,20 @@ void Sampler::deliver(Feed& feed, const Due& due, CapturedStillPtr still) {
   };
   Counters::count(stills_like(*still));
   const CapturedStillPtr dropped = stills_.put(std::move(still));
-  if (!dropped) return;
+  if (!dropped || dropped->missed) return;
   stills_like(*dropped).fetch_sub(1, std::memory_order_relaxed);
   if (dropped->tick) counters.count(Missed::kQueueFull);
+}
+
+// Late ticks are only counted: telling of them would add to what made them late.
+void Sampler::miss(const Feed& feed, const MissedTick& tick) {
+  intake_->counters.count(tick.reason);
+  if (!report_missed_ || tick.reason == Missed::kLate) return;
+  auto told = std::make_shared<CapturedStill>();
+  told->feed_id = feed.id();
+  told->missed = tick.reason;
+  told->captured_utc_ns = intake_->clock->utc_ns() - (intake_->clock->monotonic_ns() - tick.due_ns);
+  stills_.put_if_room(std::move(told));
 }
 
 void Sampler::forget(const std::shared_ptr<Feed>& feed) {

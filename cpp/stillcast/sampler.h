@@ -19,6 +19,7 @@ struct SamplerOptions {
   int slots = 16;
   size_t slot_bytes = size_t{3840} * 2160 * 3 / 2;
   size_t queue_capacity = 256;
+  bool report_missed = false;  // also queue ticks that brought no still, as CapturedStill::missed
 };
 
 // Drives all feeds from one queue of timers on one thread: opens their gates when a tick is due, and makes stills of
@@ -66,11 +67,13 @@ class Sampler {
   void serve_ready();
   void serve(const std::shared_ptr<Feed>& feed);
   void deliver(Feed& feed, const Due& due, CapturedStillPtr still);
+  void miss(const Feed& feed, const MissedTick& tick);
   void forget(const std::shared_ptr<Feed>& feed);
   void finish();
   [[nodiscard]] std::shared_ptr<CapturedStill> capture(Feed& feed, const Due& due, const Slot& slot);
 
   const std::shared_ptr<Intake> intake_;
+  const bool report_missed_;
   StillQueue stills_;
   StillMaker maker_;                          // the sampler's thread only
   std::vector<std::shared_ptr<Feed>> ready_;  // the same

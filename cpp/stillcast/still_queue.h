@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "stillcast/counters.h"
 #include "stillcast/still_maker.h"
 
 namespace stillcast {
@@ -19,6 +20,8 @@ struct CapturedStill {
   uint64_t feed_id = 0;
   bool tick = false;      // made because a tick was due
   bool snapshot = false;  // made because a snapshot was asked for
+  // Why there is no still: then this only tells of a tick that was due at captured_utc_ns.
+  std::optional<Missed> missed;
   int64_t captured_utc_ns = 0;
   int64_t pushed_ns = 0;
   double frame_age_ms = 0;
@@ -47,6 +50,16 @@ class StillQueue {
     }
     filled_.notify_one();
     return dropped;
+  }
+
+  // For what is worth less than a still: only while the queue is less than half full.
+  void put_if_room(CapturedStillPtr still) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (2 * stills_.size() >= capacity_) return;
+      stills_.push_back(std::move(still));
+    }
+    filled_.notify_one();
   }
 
   // Waits for a still; nullptr after `timeout`, or at once when the queue is closed and empty.

@@ -72,8 +72,13 @@ class Capture:
     Any thread may call anything; ``start`` and ``stop`` once each.
     """
 
-    def __init__(self) -> None:
-        self._sampler = Sampler()
+    def __init__(self, *, report_missed: bool = False) -> None:
+        """Describe a capture; nothing runs before ``start``.
+
+        Args:
+            report_missed: let ``take`` also tell of ticks that brought no still; ``missed`` says why then.
+        """
+        self._sampler = Sampler(report_missed=report_missed)
 
     def start(self) -> None:
         """Start the sampler's thread."""

@@ -109,6 +109,22 @@ TEST_F(SamplerTest, ATickWithoutAFrameIsCountedWhenTheNextIsDue) {
   EXPECT_EQ(waiting_ticks(), 1U);
 }
 
+TEST_F(SamplerTest, MissedTicksAreToldOfWhereThatIsAskedForAndThereIsRoom) {
+  Sampler telling(clock_, {.slots = 2, .slot_bytes = 64 * 48 * 4, .queue_capacity = 4, .report_missed = true});
+  const auto feed = telling.open_feed({kNsPerSecond, {}});
+  for (int i = 0; i < 5; ++i) {
+    telling.step();
+    clock_->advance_ms(1000);
+  }
+  const CapturedStillPtr told = telling.stills().take(std::chrono::nanoseconds(0));
+  ASSERT_NE(told, nullptr);
+  EXPECT_EQ(told->missed, Missed::kNoFrame);
+  EXPECT_EQ(told->captured_utc_ns, ManualClock::kUtcAtZero + kNsPerSecond);
+  EXPECT_EQ(telling.stills().size(), 1U);  // half of the queue is for stills only
+  EXPECT_EQ(telling.counters().missed[static_cast<size_t>(Missed::kNoFrame)], 4U);
+  EXPECT_EQ(taken(), nullptr);  // the other sampler was not asked
+}
+
 TEST_F(SamplerTest, FeedsAreSpreadOverTheInterval) {
   std::vector<std::shared_ptr<Feed>> feeds;
   for (int i = 0; i < 16; ++i) feeds.push_back(open());

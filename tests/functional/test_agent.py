@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -104,6 +105,22 @@ def test_every_tick_is_a_still_or_missed_with_a_reason(tmp_path: Path) -> None:
     assert stats.ticks == stats.stills + sum(stats.missed.values())
     assert stats.waiting_ticks == stats.queued == stats.feeds == 0
     assert stats.stills == stats.spooled == stats.stored
+
+
+def test_ticks_without_a_frame_are_reported_where_that_is_asked_for(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        config = settings(tmp_path, callback={"url": receiver.url, "report_failures": True, "extra_info": "whose"})
+        with stillcast.Agent(config) as agent:
+            agent.open_feed("lobby", "dark")
+            wait_until(lambda: agent.stats().reported >= 3)
+        reports = receiver.received
+        assert receiver.problems == []
+    assert {(report.code, report.msg, report.uid, report.extra_info) for report in reports} == {
+        (206, "No frame", "dark", "whose")
+    }
+    times = [stillcast.parse_object_key(report.object_key).captured_at.timestamp() for report in reports]
+    assert all(abs(later - earlier - 0.1) < 0.002 for earlier, later in pairwise(times))
+    assert stored(tmp_path) == set()
 
 
 def test_facts_of_a_still_come_from_its_frame(agent: stillcast.Agent) -> None:

@@ -13,6 +13,7 @@ from stillcast.receiver import ReceivedStill, Receiver
 from support.bucket import assert_bucket_is_as_announced
 from support.cli import stillcast
 from support.clips import clip
+from support.live_clip import with_key_frames
 from support.s3_settings import EXTRA_INFO, s3_settings
 from support.servers import SECRET_KEY, seaweedfs
 from support.stills import WEBHOOK_SECRET
@@ -25,13 +26,13 @@ PREFIX = ("live", "stills2")
 
 
 def test_a_live_stream_ends_in_the_bucket_and_every_tick_is_accounted_for(tmp_path: Path) -> None:
-    for name in ("s3", "nginx"):
-        (tmp_path / name).mkdir()
+    video = with_key_frames(clip("bigbuckbunny"), tmp_path / "live.mp4")
+    (tmp_path / "s3").mkdir()
     with (
         seaweedfs(tmp_path / "s3") as store,
         Receiver(secret=WEBHOOK_SECRET) as receiver,
         rtmp_server(tmp_path / "nginx", free_port()) as server,
-        publisher(clip("bigbuckbunny"), ["-f", "flv", f"{server}/lobby"], tmp_path / "ffmpeg.log"),
+        publisher(video, ["-f", "flv", f"{server}/lobby"], tmp_path / "ffmpeg.log"),
     ):
         changes = {"storage": {"prefix": list(PREFIX)}, "capture": {"interval": INTERVAL_S}}
         file = s3_settings(tmp_path, store, receiver.url, changes)
@@ -42,10 +43,11 @@ def test_a_live_stream_ends_in_the_bucket_and_every_tick_is_accounted_for(tmp_pa
         assert done.returncode == 0, done.stderr
         agent = json.loads(done.stdout)["agent"]
         announced = receiver.received
-        print(accounting(agent))  # the measure of a run; pytest -s shows it
+        between = ticks_between([still.captured_at for still in announced])
+        print(f"{accounting(agent)}, {between} of the missed ones between stills")  # pytest -s shows it
         assert receiver.problems == []
         assert_bucket_is_as_announced(store, "", announced)
-    assert_every_tick_is_accounted_for(agent)
+    assert_every_tick_is_accounted_for(agent, [still.captured_at for still in announced])
     assert agent["stills"] == agent["spooled"] == agent["stored"] == agent["announced"] == len(announced)
     for still in announced:
         assert_is_named_by_the_contract(still, began, ended)
@@ -57,15 +59,21 @@ def accounting(agent: dict[str, Any]) -> str:
     return f"{SECONDS:g} s: " + ", ".join(f"{name} {agent[name]}" for name in names)
 
 
-def assert_every_tick_is_accounted_for(agent: dict[str, Any]) -> None:
+def assert_every_tick_is_accounted_for(agent: dict[str, Any], captured_at: list[datetime]) -> None:
     # The clock of the ticks runs from the opening of the feed, so their number is known but for the two ends.
     assert SECONDS / INTERVAL_S - 1 <= agent["ticks"] <= (SECONDS + 3) / INTERVAL_S, agent
     assert agent["ticks"] == agent["stills"] + sum(agent["missed"].values()), agent
     assert agent["snapshots"] == agent["waiting_ticks"] == agent["queued"] == agent["spool_failed"] == 0, agent
     assert agent["waiting_store"] == agent["waiting_announce"] == agent["dead_letters"] == 0, agent
-    # Ticks before the stream's first key frame have no picture; a clip has one every few seconds.
-    assert agent["stills"] >= agent["ticks"] / 3, agent
-    assert {reason for reason, count in agent["missed"].items() if count} <= {"no_frame", "closed"}, agent
+    assert agent["missed"]["encode_failed"] == agent["missed"]["queue_full"] == 0, agent
+    # A tick that a busy machine could not serve is allowed, one that nobody counted is not.
+    assert ticks_between(captured_at) <= sum(agent["missed"].values()), agent
+
+
+def ticks_between(captured_at: list[datetime]) -> int:
+    """How many ticks between the first still and the last one have no still."""
+    lasted_s = (max(captured_at) - min(captured_at)).total_seconds()
+    return round(lasted_s / INTERVAL_S) - (len(captured_at) - 1)
 
 
 def assert_is_named_by_the_contract(still: ReceivedStill, began: datetime, ended: datetime) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from stillcast.callbacks import CallbackFailure
+from stillcast.callbacks import CallbackFailure, Named
 from stillcast.spool import SpoolItem
 from stillcast.storage import FailureKind, StorageFailure
 
@@ -81,6 +81,9 @@ class FakeNotifier:
 
     def body(self, item: SpoolItem) -> bytes:
         return item.object_key.encode()
+
+    def missed_body(self, item: Named, msg: str) -> bytes:
+        return f"{item.object_key} {msg}".encode()
 
     async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
         self.tried.append(request_id)

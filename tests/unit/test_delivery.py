@@ -17,6 +17,7 @@ from stillcast.delivery import Delivery, DeliveryEvent
 from stillcast.delivery.lane import _LIVE_MAX
 from stillcast.errors import CallbackError
 from stillcast.spool import Spool, SpoolItem, State
+from stillcast.spool.item import describe
 from stillcast.storage import DirectoryStore
 from support.fakes import DESTINATION, ITEM, PASSING, FakeNotifier, FakeStore, ManualLoop, failure
 from support.stills import make_spool, make_still, put, wait_until
@@ -449,20 +450,35 @@ def test_a_notifier_that_cannot_start_fails_the_start(spool: Spool) -> None:
         Delivery(spool, FakeStore(), Broken()).start()
 
 
+def missed(request_id: str) -> SpoolItem:
+    return describe(make_still(), request_id=request_id, extra_info="")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_can_never_be_stored_is_reported_where_that_is_asked_for(spool: Spool, run: Run, asked: bool) -> None:
+    notifier = FakeNotifier()
+    delivery = run(FakeStore(lambda _key: failure(ITEM)), notifier, report_failures=asked)
+    item = put(spool)
+    delivery.offer(item)
+    wait_until(lambda: delivery.stats().dead_letters == 1, "the dead letter")
+    wait_until(lambda: delivery.stats().reported == asked, "the report")
+    assert notifier.tried == [item.request_id] * asked
+
+
 def test_reports_of_missed_stills_are_posted_and_counted(spool: Spool, run: Run) -> None:
     notifier = FakeNotifier(lambda request_id: request_id == "bad")
-    delivery = run(FakeStore(), notifier)
+    delivery = run(FakeStore(), notifier, report_failures=True)
     for request_id in ("one", "bad", "two"):
-        delivery.announce_failure(b"{}", request_id)
+        delivery.report_missed(missed(request_id), "No frame")
     wait_until(lambda: delivery.stats().reported == 2, "two reports")
     wait_until(lambda: delivery.stats().reports_failed == 1, "the failed report")
     assert notifier.tried == ["one", "bad", "two"]
 
 
 def test_reports_are_bounded_and_what_does_not_fit_is_counted(spool: Spool) -> None:
-    delivery = Delivery(spool, FakeStore(), FakeNotifier())
+    delivery = Delivery(spool, FakeStore(), FakeNotifier(), report_failures=True)
     for number in range(300):
-        delivery.announce_failure(b"{}", str(number))
+        delivery.report_missed(missed(str(number)), "No frame")
     assert delivery.stats().reports_failed == 300 - 256
 
 

@@ -43,7 +43,8 @@ class Agent:
             config: all settings; see ``AgentConfig.load``.
         """
         self._config = config
-        self._capture = Capture()
+        reports = config.callback.report_failures and config.callback.url is not None
+        self._capture = Capture(report_missed=reports)
         self._listeners = Listeners()
         self._spool = Spool(
             config.spool.path,
@@ -57,12 +58,14 @@ class Agent:
             self._spool,
             self._store,
             Notifier(config.callback) if config.callback.url else None,
+            report_failures=reports,
         )
         self._collector = Collector(
             self._capture,
             self._spool,
             prefix=config.storage.prefix,
             deliver=self._delivery.offer,
+            report_missed=self._delivery.report_missed,
             tell=self._listeners.tell,
         )
         self._mutex = threading.Lock()  # guards the two below
@@ -231,5 +234,7 @@ def _stats(
         dropped=delivered.dropped,
         store_failures=delivered.store_failures,
         callback_failures=delivered.callback_failures,
+        reported=delivered.reported,
+        reports_failed=delivered.reports_failed,
         parked=delivered.parked,
     )

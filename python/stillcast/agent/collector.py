@@ -23,6 +23,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_MS: Final = 1_000_000
 _LOOK_S: Final = 0.25
 _LOG_EVERY_S: Final = 60.0
+# What the user's server is told, by the sampler's reason.
+_REPORTS: Final = {"no_frame": "No frame", "encode_failed": "Encoding failed"}
 
 
 class PictureSource(Protocol):
@@ -30,6 +32,18 @@ class PictureSource(Protocol):
 
     def take(self, timeout_s: float) -> CapturedPicture | None:
         """Wait for the next one; None after the time, or when no more will come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedStill:
+    """What a still would have been, had there been one."""
+
+    object_key: str
+    cname: str
+    uid: str
+    captured_at: datetime
+    request_id: str
+    extra_info: str
 
 
 @dataclass(slots=True)
@@ -51,6 +65,7 @@ class Collector:
         *,
         prefix: tuple[str, ...],
         deliver: Callable[[SpoolItem], None],
+        report_missed: Callable[[MissedStill, str], None],
         tell: Callable[[Still], None],
     ) -> None:
         """Describe a collector; nothing runs before ``start``.
@@ -60,12 +75,14 @@ class Collector:
             spool: takes the stills; open while the collector runs.
             prefix: of every object key.
             deliver: called with each spooled item; never blocks.
+            report_missed: called with each tick that the source says was missed, and why; never blocks.
             tell: called with each spooled still; never blocks.
         """
         self._source = source
         self._spool = spool
         self._prefix = prefix
         self._deliver = deliver
+        self._report_missed = report_missed
         self._tell = tell
         self._thread = threading.Thread(target=self._run, name="stillcast-collector", daemon=True)
         self._ending = threading.Event()
@@ -138,16 +155,32 @@ class Collector:
     def _accept(self, captured: CapturedPicture) -> None:
         with self._mutex:
             feed = self._feeds[captured.feed_id]
+        if captured.missed is not None:
+            self._report(feed, captured, _REPORTS[captured.missed])
+            return
         try:
             answer: Still | Exception = self._spool_still(feed, captured, frame_age_ms=captured.frame_age_ms)
         except SpoolError as error:
             self._log_spool_error(error)
+            self._report(feed, captured, "Not spooled")
             answer = error
         except Exception as error:  # one bad still must not stop the others
             _LOG.exception("a still of %s/%s was lost", feed.facts.cname, feed.facts.uid)
             answer = error
         if captured.snapshot:
             feed.answer_snapshots(answer)
+
+    def _report(self, feed: Feed, captured: CapturedPicture, msg: str) -> None:
+        sid, captured_at = new_sid(), _captured_at(captured)
+        missed = MissedStill(
+            object_key=self._key(feed, sid, captured_at),
+            cname=feed.facts.cname,
+            uid=feed.facts.uid,
+            captured_at=captured_at,
+            request_id=new_request_id(sid, captured_at.timestamp()),
+            extra_info=feed.facts.extra_info,
+        )
+        self._report_missed(missed, msg)
 
     def _spool_still(self, feed: Feed, captured: CapturedPicture, *, frame_age_ms: float) -> Still:
         spooled = False
@@ -166,8 +199,7 @@ class Collector:
 
     def _still(self, feed: Feed, captured: CapturedPicture, frame_age_ms: float) -> Still:
         encoded = encoded_still(captured.picture)
-        sid = new_sid()
-        captured_at = _EPOCH + timedelta(milliseconds=captured.captured_utc_ns // _NS_PER_MS)
+        sid, captured_at = new_sid(), _captured_at(captured)
         return Still(
             **{field.name: getattr(encoded, field.name) for field in fields(EncodedStill)},
             sid=sid,
@@ -179,13 +211,12 @@ class Collector:
             source_width=captured.source_width,
             source_height=captured.source_height,
             pts_ns=captured.pts_ns,
-            object_key=format_object_key(
-                prefix=self._prefix,
-                sid=sid,
-                cname=feed.facts.cname,
-                uid=feed.facts.uid,
-                captured_at=captured_at,
-            ),
+            object_key=self._key(feed, sid, captured_at),
+        )
+
+    def _key(self, feed: Feed, sid: str, captured_at: datetime) -> str:
+        return format_object_key(
+            prefix=self._prefix, sid=sid, cname=feed.facts.cname, uid=feed.facts.uid, captured_at=captured_at
         )
 
     def _log_spool_error(self, error: SpoolError) -> None:
@@ -193,3 +224,7 @@ class Collector:
         if self._logged_at is None or now - self._logged_at >= _LOG_EVERY_S:
             self._logged_at = now
             _LOG.error("still lost: %s; further ones of the next minute are only counted", error)
+
+
+def _captured_at(captured: CapturedPicture) -> datetime:
+    return _EPOCH + timedelta(milliseconds=captured.captured_utc_ns // _NS_PER_MS)

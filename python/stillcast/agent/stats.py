@@ -38,6 +38,8 @@ class AgentStats:
         dropped: stills that a cap of the spool dropped, by reason.
         store_failures: failed uploads by code; one still may fail often.
         callback_failures: failed attempts of callbacks by reason.
+        reported: ticks without a still that the user's server was told of (``callback.report_failures``).
+        reports_failed: such reports that did not arrive, or were left out because too many waited.
         parked: why the store refuses every still, and what to do; None while it does not.
     """
 
@@ -62,4 +64,6 @@ class AgentStats:
     dropped: Mapping[str, int]
     store_failures: Mapping[str, int]
     callback_failures: Mapping[str, int]
+    reported: int
+    reports_failed: int
     parked: str | None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from stillcast.callbacks import Named
 from stillcast.spool import SpoolItem
 
 
@@ -27,6 +28,9 @@ class Notifier(Protocol):
 
     def body(self, item: SpoolItem) -> bytes:
         """Build the announcement of one still; the same item makes the same bytes."""
+
+    def missed_body(self, item: Named, msg: str) -> bytes:
+        """Build the report of a still that was missed."""
 
     async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
         """Make all attempts; returns why the first ones failed, raises ``CallbackFailure`` if all did."""

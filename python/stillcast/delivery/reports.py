@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from stillcast.callbacks import CallbackFailure
+from stillcast.callbacks import CallbackFailure, Named
 from stillcast.delivery.bell import Bell
 from stillcast.delivery.model import Notifier
 from stillcast.delivery.tally import Tally
@@ -22,15 +22,15 @@ class Reports:
         self._tally = tally
         self._bell = Bell()
         self._mutex = threading.Lock()  # guards _waiting
-        self._waiting: deque[tuple[bytes, str]] = deque()
+        self._waiting: deque[tuple[Named, str]] = deque()
 
-    def offer(self, body: bytes, request_id: str) -> None:
-        """Post a body some time soon; any thread, never blocks."""
+    def offer(self, item: Named, msg: str) -> None:
+        """Post a report some time soon; any thread, never blocks."""
         with self._mutex:
             full = len(self._waiting) == _WAITING_MAX
             if full:
                 self._waiting.popleft()
-            self._waiting.append((body, request_id))
+            self._waiting.append((item, msg))
         if full:
             self._tally.reported(arrived=False)
         self._bell.ring()
@@ -43,13 +43,13 @@ class Reports:
                 await self._post(*report)
             await self._bell.listen(None)
 
-    def _next(self) -> tuple[bytes, str] | None:
+    def _next(self) -> tuple[Named, str] | None:
         with self._mutex:
             return self._waiting.popleft() if self._waiting else None
 
-    async def _post(self, body: bytes, request_id: str) -> None:
+    async def _post(self, item: Named, msg: str) -> None:
         try:
-            reasons = await self._notifier.notify(body, request_id)
+            reasons = await self._notifier.notify(self._notifier.missed_body(item, msg), item.request_id)
         except CallbackFailure as failure:
             self._tally.callbacks_failed(failure.reasons)
             self._tally.reported(arrived=False)

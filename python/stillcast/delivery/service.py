@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Final
 
 from stillcast.backoff import Backoff
+from stillcast.callbacks import Named
 from stillcast.delivery.gate import Change, Gate
 from stillcast.delivery.lane import Lane
 from stillcast.delivery.model import DeliveryEvent, DeliveryStats, Listener, Notifier, Store
@@ -44,6 +45,7 @@ class Delivery:
         store: Store,
         notifier: Notifier | None = None,
         *,
+        report_failures: bool = False,
         store_workers: int = 8,
         listener: Listener | None = None,
         random: Random | None = None,
@@ -56,6 +58,7 @@ class Delivery:
             store: closed by ``stop``.
             notifier: started by ``start`` and closed by ``stop``; None where nobody is to be told, and a still is done
                 with once it is stored.
+            report_failures: whether the notifier also tells of stills that were missed.
             store_workers: uploads at the same time.
             listener: told of every event, on the delivery's thread: it has to be quick. What it raises is counted.
             random: of the back-off.
@@ -71,9 +74,9 @@ class Delivery:
         self._uploads = WorkerPool(store_workers, "stillcast-store")
         self._disk = WorkerPool(_DISK_THREADS, "stillcast-disk")
         self._gate = Gate(store_workers, Backoff(random=random), self._gate_changed)
+        self._reports = Reports(notifier, self._tally) if notifier is not None and report_failures else None
         self._announcing = self._announce_lane(notifier) if notifier is not None else None
         self._storing = self._lane(State.READY, self._storing_work(), self._gate)
-        self._reports = Reports(notifier, self._tally) if notifier is not None else None
         self._thread = threading.Thread(target=self._main, name="stillcast-delivery", daemon=True)
         self._begun: Future[None] = Future()
         self._over = threading.Event()
@@ -94,10 +97,15 @@ class Delivery:
         """Deliver what ``Spool.put`` just returned, before what waits longer. Never blocks and never raises."""
         self._storing.offer(item.name)
 
-    def announce_failure(self, body: bytes, request_id: str) -> None:
-        """Post a report of a missed still, best effort; counted. Never blocks and never raises."""
+    def report_missed(self, item: Named, msg: str) -> None:
+        """Tell of a still that was missed, and why, if that is asked for; best effort, counted. Never blocks.
+
+        Args:
+            item: what the still would have been.
+            msg: why there is none, for the user's server.
+        """
         if self._reports is not None:
-            self._reports.offer(body, request_id)
+            self._reports.offer(item, msg)
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that is spooled is stored and announced.
@@ -155,6 +163,7 @@ class Delivery:
             tally=self._tally,
             notices=self._notices,
             announce=announce,
+            report_missed=self.report_missed,
         )
 
     def _announce_lane(self, notifier: Notifier) -> Lane:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from stillcast.callbacks import CallbackFailure
 from stillcast.delivery.lane import Trouble, Verdict
@@ -16,6 +16,8 @@ from stillcast.errors import SpoolError
 from stillcast.spool import Spool, SpoolItem, SpoolItemCorruptError, SpoolItemGoneError, State
 from stillcast.storage import FailureKind, StorageFailure
 from stillcast.workers import WorkerPool
+
+_UPLOAD_FAILED: Final = "Upload failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Storing:
         tally: Tally,
         notices: Notices,
         announce: Callable[[str], None] | None,
+        report_missed: Callable[[SpoolItem, str], None],
     ) -> None:
         """Describe the work.
 
@@ -47,6 +50,7 @@ class Storing:
             tally: counts what happened.
             notices: limits the log lines.
             announce: takes the name of what is stored; None where nobody is to be told.
+            report_missed: takes what will never be stored, and why.
         """
         self._spool = spool
         self._store = store
@@ -54,6 +58,7 @@ class Storing:
         self._tally = tally
         self._notices = notices
         self._announce = announce
+        self._report_missed = report_missed
 
     async def __call__(self, name: str) -> Verdict | Trouble:
         """Make one attempt."""
@@ -103,6 +108,7 @@ class Storing:
         await self._pool.run(self._spool.move, item.name, State.READY, State.DEAD, str(failure))
         self._notices.warn("dead", f"a still cannot be stored and is kept as a dead letter: {failure}")
         self._tally.dead(_event("dead", item, None, str(failure)))
+        self._report_missed(item, _UPLOAD_FAILED)
         return Verdict.SETTLED
 
 
