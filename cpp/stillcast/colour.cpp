@@ -7,8 +7,9 @@ namespace stillcast {
 
 namespace {
 
-constexpr int kFractionBits = 16;
-constexpr double kOne = 1 << kFractionBits;
+// 14 bits of coefficient and kScaledBits of sample: the largest sum of three products stays inside 32 bits.
+constexpr double kOne = 1 << 14;
+constexpr int kFractionBits = 14 + kScaledBits;
 constexpr int32_t kHalf = 1 << (kFractionBits - 1);
 
 using Matrix = std::array<std::array<double, 3>, 3>;
@@ -80,7 +81,7 @@ ColourTransform fixed_point(const Matrix& matrix, const Coding& from) noexcept {
       offset -= coefficient * from.zero[j];
       transform.matrix[i][j] = static_cast<int32_t>(std::lround(coefficient * kOne));
     }
-    transform.offset[i] = static_cast<int32_t>(std::lround(offset * kOne)) + kHalf;
+    transform.offset[i] = static_cast<int32_t>(std::lround(std::ldexp(offset, kFractionBits))) + kHalf;
   }
   return transform;
 }
@@ -91,15 +92,15 @@ int32_t apply(const ColourTransform& t, size_t out, int32_t a, int32_t b, int32_
   return t.matrix[out][0] * a + t.matrix[out][1] * b + t.matrix[out][2] * c + t.offset[out];
 }
 
-// Luma of two pixels that share a chroma sample, in two rows.
-void convert_luma_pair(const ColourTransform& t, int32_t chroma_part, uint8_t* luma) noexcept {
-  luma[0] = clamped(t.matrix[0][0] * luma[0] + chroma_part);
-  luma[1] = clamped(t.matrix[0][0] * luma[1] + chroma_part);
+// Luma of the two pixels of a row that share a chroma sample.
+void convert_luma_pair(int32_t coefficient, int32_t chroma_part, const uint16_t* from, uint8_t* to) noexcept {
+  to[0] = clamped(coefficient * from[0] + chroma_part);
+  to[1] = clamped(coefficient * from[1] + chroma_part);
 }
 
-int32_t mean_of_four(const Plane& plane, int x, int y) noexcept {
-  const uint8_t* above = plane.row(2 * y) + 2 * x;
-  const uint8_t* below = plane.row(2 * y + 1) + 2 * x;
+int32_t mean_of_four(const ScaledPlane& plane, int x, int y) noexcept {
+  const uint16_t* above = plane.row(2 * y) + 2 * x;
+  const uint16_t* below = plane.row(2 * y + 1) + 2 * x;
   return (above[0] + above[1] + below[0] + below[1] + 2) >> 2;
 }
 
@@ -109,47 +110,42 @@ ColourTransform to_jfif(const FrameView& frame) noexcept {
   const bool rgb = format_info(frame.format).rgb;
   const Matrix from_rgb = ypbpr_from_rgb(kJfifShares);
   const Matrix matrix = rgb ? from_rgb : product(from_rgb, rgb_from_ypbpr(luma_shares(frame.matrix)));
-  ColourTransform transform = fixed_point(matrix, source_coding(rgb, frame.full_range));
-  transform.identity = !rgb && frame.full_range && frame.matrix == ColourMatrix::kBt601;
-  return transform;
+  return fixed_point(matrix, source_coding(rgb, frame.full_range));
 }
 
 // Note [Luma is corrected with its block's chroma]
 // Between two matrices luma depends a little on chroma (by less than a fifth). The four pixels of a block share one
 // chroma sample here instead of an interpolated one: they are about to be shown with that sample anyway.
-void convert_ycc(const ColourTransform& t, Picture& picture) noexcept {
-  if (t.identity) return;
-  auto& [luma, cb_plane, cr_plane] = picture.planes;
-  for (int y = 0; y < cb_plane.height(); ++y) {
-    uint8_t* cb_row = cb_plane.row(y);
-    uint8_t* cr_row = cr_plane.row(y);
-    for (int x = 0; x < cb_plane.width(); ++x) {
-      const int32_t cb = cb_row[x];
-      const int32_t cr = cr_row[x];
-      const int32_t chroma_part = t.matrix[0][1] * cb + t.matrix[0][2] * cr + t.offset[0];
-      convert_luma_pair(t, chroma_part, luma.row(2 * y) + 2 * x);
-      convert_luma_pair(t, chroma_part, luma.row(2 * y + 1) + 2 * x);
+void convert_ycc(const ColourTransform& t, const std::array<ScaledPlane, 3>& from, Picture& to) noexcept {
+  for (int y = 0; y < to.height() / 2; ++y) {
+    const uint16_t* cb = from[1].row(y);
+    const uint16_t* cr = from[2].row(y);
+    for (int x = 0; x < to.width() / 2; ++x) {
+      const int32_t chroma_part = t.matrix[0][1] * cb[x] + t.matrix[0][2] * cr[x] + t.offset[0];
+      for (const int row : {2 * y, 2 * y + 1}) {
+        convert_luma_pair(t.matrix[0][0], chroma_part, from[0].row(row) + 2 * x, to.planes[0].row(row) + 2 * x);
+      }
       // Grey has no chroma in any matrix, so the first column of these two rows of the matrix is zero.
-      cb_row[x] = clamped(t.matrix[1][1] * cb + t.matrix[1][2] * cr + t.offset[1]);
-      cr_row[x] = clamped(t.matrix[2][1] * cb + t.matrix[2][2] * cr + t.offset[2]);
+      to.planes[1].row(y)[x] = clamped(t.matrix[1][1] * cb[x] + t.matrix[1][2] * cr[x] + t.offset[1]);
+      to.planes[2].row(y)[x] = clamped(t.matrix[2][1] * cb[x] + t.matrix[2][2] * cr[x] + t.offset[2]);
     }
   }
 }
 
-void convert_rgb(const ColourTransform& t, const std::array<Plane, 3>& rgb, Picture& to) noexcept {
-  auto& [luma, cb_plane, cr_plane] = to.planes;
-  for (int y = 0; y < luma.height(); ++y) {
-    uint8_t* out = luma.row(y);
-    for (int x = 0; x < luma.width(); ++x)
-      out[x] = clamped(apply(t, 0, rgb[0].row(y)[x], rgb[1].row(y)[x], rgb[2].row(y)[x]));
+void convert_rgb(const ColourTransform& t, const std::array<ScaledPlane, 3>& from, Picture& to) noexcept {
+  for (int y = 0; y < to.height(); ++y) {
+    uint8_t* out = to.planes[0].row(y);
+    for (int x = 0; x < to.width(); ++x) {
+      out[x] = clamped(apply(t, 0, from[0].row(y)[x], from[1].row(y)[x], from[2].row(y)[x]));
+    }
   }
-  for (int y = 0; y < cb_plane.height(); ++y) {
-    for (int x = 0; x < cb_plane.width(); ++x) {
-      const int32_t r = mean_of_four(rgb[0], x, y);
-      const int32_t g = mean_of_four(rgb[1], x, y);
-      const int32_t b = mean_of_four(rgb[2], x, y);
-      cb_plane.row(y)[x] = clamped(apply(t, 1, r, g, b));
-      cr_plane.row(y)[x] = clamped(apply(t, 2, r, g, b));
+  for (int y = 0; y < to.height() / 2; ++y) {
+    for (int x = 0; x < to.width() / 2; ++x) {
+      const int32_t r = mean_of_four(from[0], x, y);
+      const int32_t g = mean_of_four(from[1], x, y);
+      const int32_t b = mean_of_four(from[2], x, y);
+      to.planes[1].row(y)[x] = clamped(apply(t, 1, r, g, b));
+      to.planes[2].row(y)[x] = clamped(apply(t, 2, r, g, b));
     }
   }
 }

@@ -6,7 +6,8 @@ namespace stillcast {
 
 namespace {
 
-constexpr uint64_t kHalf = uint64_t{1} << (2 * kWeightBits - 1);
+constexpr int kDropBits = 2 * kWeightBits - kScaledBits;
+constexpr uint64_t kHalf = uint64_t{1} << (kDropBits - 1);
 
 constexpr bool same_grid(const Component& a, const Component& b) noexcept {
   return a.plane == b.plane && a.sub_x == b.sub_x && a.sub_y == b.sub_y;
@@ -44,7 +45,7 @@ void AreaAxis::build(int extent, int sub, int cells) {
   }
 }
 
-void Downscaler::scale(const FrameView& frame, std::array<Plane, 3>& to) {
+void Downscaler::scale(const FrameView& frame, std::array<ScaledPlane, 3>& to) {
   const FormatInfo& info = format_info(frame.format);
   int first = 0;
   while (first < info.components) {
@@ -57,11 +58,11 @@ void Downscaler::scale(const FrameView& frame, std::array<Plane, 3>& to) {
 }
 
 // Components [first, end) share a plane and a grid, so they share the sums of its rows.
-void Downscaler::scale_together(const FrameView& frame, int first, int end, std::array<Plane, 3>& to) {
+void Downscaler::scale_together(const FrameView& frame, int first, int end, std::array<ScaledPlane, 3>& to) {
   const auto& components = format_info(frame.format).component;
   const Component& grid = components[static_cast<size_t>(first)];
   const PlaneView& plane = frame.planes[static_cast<size_t>(grid.plane)];
-  const Plane& like = to[static_cast<size_t>(first)];
+  const ScaledPlane& like = to[static_cast<size_t>(first)];
   horizontal_.build(frame.width, grid.sub_x, like.width());
   vertical_.build(frame.height, grid.sub_y, like.height());
   sums_.resize(static_cast<size_t>(plane.row_bytes));
@@ -81,14 +82,14 @@ void Downscaler::sum_rows(const PlaneView& plane, const AreaAxis::Span& span) {
   }
 }
 
-void Downscaler::weigh_row(const Component& component, Plane& to, int y) const noexcept {
+void Downscaler::weigh_row(const Component& component, ScaledPlane& to, int y) const noexcept {
   const uint32_t* samples = sums_.data() + component.offset_bytes;
-  uint8_t* out = to.row(y);
+  uint16_t* out = to.row(y);
   for (int x = 0; x < to.width(); ++x) {
     const AreaAxis::Span& span = horizontal_.span(x);
     const uint32_t* from = samples + static_cast<ptrdiff_t>(span.first) * component.step_bytes;
     const uint64_t sum = weighted_sum(from, component.step_bytes, horizontal_.weights(span), span.count);
-    out[x] = static_cast<uint8_t>((sum + kHalf) >> (2 * kWeightBits));
+    out[x] = static_cast<uint16_t>((sum + kHalf) >> kDropBits);
   }
 }
 

@@ -12,7 +12,8 @@ namespace stillcast {
 // Note [Area weights]
 // Each destination cell is the mean of the source that it covers. Along one axis a cell's weights are the lengths of
 // its overlaps with the source samples, as fixed point that sums to exactly 2^14 (cumulative rounding), so a flat
-// picture stays flat to the level. The two axes are separable; products are kept exact and rounded once, half up.
+// picture stays flat. The two axes are separable; products are kept exact and rounded once, to kScaledBits below the
+// level.
 //
 // Order: the weighted sum of whole rows first (wide and sequential), then the few summed rows along their length,
 // which picks interleaved components apart in the same pass.
@@ -51,14 +52,14 @@ class AreaAxis {
 // further left, a shift that stays in the still as half a *source* pixel.
 class Downscaler {
  public:
-  // Scales each component of the frame into the plane of the same place, whose size says the ratio. Planes beyond the
-  // frame's components are left alone.
-  void scale(const FrameView& frame, std::array<Plane, 3>& to);
+  // Scales each component of the frame into the plane of the same place, whose size says the ratio; samples are levels
+  // times 2^kScaledBits. Planes beyond the frame's components are left alone.
+  void scale(const FrameView& frame, std::array<ScaledPlane, 3>& to);
 
  private:
-  void scale_together(const FrameView& frame, int first, int end, std::array<Plane, 3>& to);
+  void scale_together(const FrameView& frame, int first, int end, std::array<ScaledPlane, 3>& to);
   void sum_rows(const PlaneView& plane, const AreaAxis::Span& span);
-  void weigh_row(const Component& component, Plane& to, int y) const noexcept;
+  void weigh_row(const Component& component, ScaledPlane& to, int y) const noexcept;
 
   AreaAxis horizontal_;
   AreaAxis vertical_;

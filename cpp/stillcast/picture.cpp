@@ -1,15 +1,8 @@
 #include "stillcast/picture.h"
 
-#include <algorithm>
-#include <cstring>
-
 namespace stillcast {
 
 namespace {
-
-constexpr int kBlock = 16;
-
-constexpr int whole_blocks(int side) noexcept { return (side + kBlock - 1) / kBlock * kBlock; }
 
 // The sample of `from` that comes to column x, row y of the turned plane.
 uint8_t turned_sample(const Plane& from, Rotation rotation, int x, int y) noexcept {
@@ -34,24 +27,6 @@ void rotate_plane(const Plane& from, Rotation rotation, Plane& to) noexcept {
 }
 
 }  // namespace
-
-void Plane::resize(int width, int height) {
-  width_ = width;
-  height_ = height;
-  stride_ = whole_blocks(width);
-  padded_height_ = whole_blocks(height);
-  if (offset(padded_height_) > bytes_.size()) bytes_.resize(offset(padded_height_));
-}
-
-void Plane::fill(uint8_t value) noexcept { std::memset(bytes_.data(), value, offset(padded_height_)); }
-
-void Plane::pad_edges() noexcept {
-  const auto padding = static_cast<size_t>(stride_ - width_);
-  for (int y = 0; y < height_; ++y) std::memset(row(y) + width_, row(y)[width_ - 1], padding);
-  for (int y = height_; y < padded_height_; ++y) {
-    std::memcpy(row(y), row(height_ - 1), static_cast<size_t>(stride_));
-  }
-}
 
 void Picture::resize(Size size) {
   planes[0].resize(size.width, size.height);

@@ -9,7 +9,7 @@ namespace stillcast {
 
 namespace {
 
-constexpr uint8_t kNeutralChroma = 128;
+constexpr uint16_t kNeutralChroma = 128 << kScaledBits;
 
 }  // namespace
 
@@ -36,25 +36,21 @@ Status StillMaker::make_or_throw(const FrameView& frame, const StillSettings& se
 
 void StillMaker::scale_and_convert(const FrameView& frame, Size size) {
   const FormatInfo& info = format_info(frame.format);
-  const ColourTransform transform = to_jfif(frame);
-  scaled_.resize(size);
-  if (info.rgb) {
-    for (Plane& plane : rgb_) plane.resize(size.width, size.height);
-    downscaler_.scale(frame, rgb_);
-    convert_rgb(transform, rgb_, scaled_);
-    return;
+  const Size chroma = info.rgb ? size : Size{size.width / 2, size.height / 2};
+  scaled_[0].resize(size.width, size.height);
+  for (size_t i = 1; i < scaled_.size(); ++i) {
+    scaled_[i].resize(chroma.width, chroma.height);
+    if (info.components == 1) scaled_[i].fill(kNeutralChroma);
   }
-  downscaler_.scale(frame, scaled_.planes);
-  if (info.components == 1) {
-    scaled_.planes[1].fill(kNeutralChroma);
-    scaled_.planes[2].fill(kNeutralChroma);
-  }
-  convert_ycc(transform, scaled_);
+  downscaler_.scale(frame, scaled_);
+  picture_.resize(size);
+  const auto convert = info.rgb ? convert_rgb : convert_ycc;
+  convert(to_jfif(frame), scaled_, picture_);
 }
 
 Picture& StillMaker::upright(Rotation rotation) {
-  if (rotation == Rotation::k0) return scaled_;
-  rotate(scaled_, rotation, turned_);
+  if (rotation == Rotation::k0) return picture_;
+  rotate(picture_, rotation, turned_);
   return turned_;
 }
 

@@ -38,8 +38,8 @@ class StillMaker {
   Picture& upright(Rotation rotation);
 
   Downscaler downscaler_;
-  std::array<Plane, 3> rgb_;
-  Picture scaled_;
+  std::array<ScaledPlane, 3> scaled_;
+  Picture picture_;
   Picture turned_;
   JpegEncoder encoder_;
 };

@@ -37,11 +37,25 @@ constexpr std::array<Space, 3> kSpaces{{{ColourMatrix::kBt601, 0.299, 0.114},
                                         {ColourMatrix::kBt709, 0.2126, 0.0722},
                                         {ColourMatrix::kBt2020, 0.2627, 0.0593}}};
 
-Picture flat(const Rgb& values) {
+std::array<ScaledPlane, 3> flat(const Rgb& values, Size chroma) {
+  std::array<ScaledPlane, 3> planes;
+  for (size_t i = 0; i < 3; ++i) {
+    planes[i].resize(i == 0 ? 2 : chroma.width, i == 0 ? 2 : chroma.height);
+    planes[i].fill(static_cast<uint16_t>(level(values[i]) << kScaledBits));
+  }
+  return planes;
+}
+
+Picture convert(const FrameView& frame, const std::array<ScaledPlane, 3>& planes) {
   Picture picture;
   picture.resize({2, 2});
-  for (size_t i = 0; i < 3; ++i) picture.planes[i].fill(level(values[i]));
+  const auto convert = format_info(frame.format).rgb ? convert_rgb : convert_ycc;
+  convert(to_jfif(frame), planes, picture);
   return picture;
+}
+
+Picture convert_levels(const FrameView& frame, const Rgb& values) {
+  return convert(frame, flat(values, format_info(frame.format).rgb ? Size{2, 2} : Size{1, 1}));
 }
 
 void expect_near(const Picture& picture, const Rgb& want, double tolerance) {
@@ -55,8 +69,7 @@ TEST(Colour, BarsOfEveryMatrixAndRangeBecomeJfif) {
       frame.matrix = space.matrix;
       frame.full_range = full_range;
       for (const Rgb& bar : kBars) {
-        Picture picture = flat(encode(bar, space.kr, space.kb, full_range));
-        convert_ycc(to_jfif(frame), picture);
+        const Picture picture = convert_levels(frame, encode(bar, space.kr, space.kb, full_range));
         expect_near(picture, encode(bar, 0.299, 0.114, true), 1.6);  // half a level in, one out, more for chroma
       }
     }
@@ -69,15 +82,9 @@ TEST(Colour, RgbBecomesJfif) {
   for (const bool full_range : {false, true}) {
     frame.full_range = full_range;
     for (const Rgb& bar : kBars) {
-      std::array<Plane, 3> rgb;
-      for (size_t i = 0; i < 3; ++i) {
-        rgb[i].resize(2, 2);
-        rgb[i].fill(level(full_range ? 255 * bar[i] : 16 + 219 * bar[i]));
-      }
-      Picture picture;
-      picture.resize({2, 2});
-      convert_rgb(to_jfif(frame), rgb, picture);
-      expect_near(picture, encode(bar, 0.299, 0.114, true), 1.1);
+      Rgb levels = bar;
+      for (double& value : levels) value = full_range ? 255 * value : 16 + 219 * value;
+      expect_near(convert_levels(frame, levels), encode(bar, 0.299, 0.114, true), 1.1);
     }
   }
 }
@@ -87,8 +94,7 @@ TEST(Colour, GreyStaysGreyInEveryMatrix) {
     FrameView frame;
     frame.matrix = space.matrix;
     for (int luma = 16; luma <= 235; ++luma) {
-      Picture picture = flat({double(luma), 128, 128});
-      convert_ycc(to_jfif(frame), picture);
+      const Picture picture = convert_levels(frame, {double(luma), 128, 128});
       EXPECT_EQ(picture.planes[1].row(0)[0], 128);
       EXPECT_EQ(picture.planes[2].row(0)[0], 128);
       EXPECT_EQ(picture.planes[0].row(0)[0], level((luma - 16) * 255.0 / 219.0));
@@ -99,8 +105,7 @@ TEST(Colour, GreyStaysGreyInEveryMatrix) {
 TEST(Colour, FootroomAndHeadroomAreClipped) {
   FrameView frame;
   for (const auto& [in, out] : {std::pair{0, 0}, std::pair{15, 0}, std::pair{236, 255}, std::pair{255, 255}}) {
-    Picture picture = flat({double(in), 128, 128});
-    convert_ycc(to_jfif(frame), picture);
+    const Picture picture = convert_levels(frame, {double(in), 128, 128});
     EXPECT_EQ(picture.planes[0].row(0)[0], out);
   }
 }
@@ -108,24 +113,28 @@ TEST(Colour, FootroomAndHeadroomAreClipped) {
 TEST(Colour, FullRangeBt601IsLeftAlone) {
   FrameView frame;
   frame.full_range = true;
-  EXPECT_TRUE(to_jfif(frame).identity);
-  frame.matrix = ColourMatrix::kBt709;
-  EXPECT_FALSE(to_jfif(frame).identity);
+  for (int value = 0; value < 256; ++value) {
+    const Rgb levels{double(value), double(255 - value), double(value)};
+    expect_near(convert_levels(frame, levels), levels, 0);
+  }
+}
+
+TEST(Colour, WhatLiesBetweenTwoLevelsIsRoundedOnceAndAfterTheMatrix) {
+  FrameView frame;  // limited range: 100.5 is 98.39 of 255, 100 would be 97.8 and 101 98.97
+  auto planes = flat({0, 128, 128}, {1, 1});
+  planes[0].fill((201 << kScaledBits) / 2);
+  EXPECT_EQ(convert(frame, planes).planes[0].row(0)[0], 98);
+  planes[0].fill((203 << kScaledBits) / 2);  // 101.5 is 99.56
+  EXPECT_EQ(convert(frame, planes).planes[0].row(0)[0], 100);
 }
 
 TEST(Colour, RgbChromaIsTheMeanOfFourPixels) {
   FrameView frame;
   frame.format = PixelFormat::kRgb24;
   frame.full_range = true;
-  std::array<Plane, 3> rgb;
-  for (Plane& plane : rgb) {
-    plane.resize(2, 2);
-    plane.fill(0);
-  }
-  rgb[0].row(0)[0] = 255;  // one red pixel of four
-  Picture picture;
-  picture.resize({2, 2});
-  convert_rgb(to_jfif(frame), rgb, picture);
+  auto planes = flat({0, 0, 0}, {2, 2});
+  planes[0].row(0)[0] = 255 << kScaledBits;  // one red pixel of four
+  const Picture picture = convert(frame, planes);
   EXPECT_EQ(picture.planes[0].row(0)[0], 76);
   EXPECT_EQ(picture.planes[0].row(1)[1], 0);
   EXPECT_EQ(picture.planes[2].row(0)[0], 160);  // 128 + 127.5 / 4
