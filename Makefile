@@ -41,7 +41,7 @@ clean: ## Remove all that was made
 NATIVE := pyproject.toml CMakeLists.txt $(shell find cpp -type f)
 
 $(VENV)/.venv:
-	tools/system-packages build
+	PYTHON=$(PYTHON) tools/system-packages build
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	touch $@

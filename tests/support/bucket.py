@@ -15,15 +15,17 @@ from support.servers import S3Server
 def assert_bucket_is_as_announced(server: S3Server, prefix: str, announced: Collection[ReceivedStill]) -> None:
     """Every announced object is there with the bytes, the size and the type that were told, and nothing else is."""
     keys = server.all_keys(prefix)
-    assert sorted(keys) == sorted(still.object_key for still in announced)
+    told = [still.object_key for still in announced]
+    assert sorted(keys) == sorted(told), f"only stored: {set(keys) - set(told)}, only told: {set(told) - set(keys)}"
     assert len({still.sid for still in announced}) == len(keys), "a still has two keys"
     for still in announced:
         found = server.get(still.object_key)
-        assert found["ContentType"] == "image/jpeg"
-        assert still.still is not None
-        assert still.still["bytes"] == len(found["Body"])
-        assert still.still["sha256"] == hashlib.sha256(found["Body"]).hexdigest()
-        with Image.open(io.BytesIO(found["Body"])) as picture:
+        body, facts = found["Body"], still.still
+        assert found["ContentType"] == "image/jpeg", found["ContentType"]
+        assert facts is not None, "the body was not extended"
+        assert facts["bytes"] == len(body), (facts, len(body))
+        assert facts["sha256"] == hashlib.sha256(body).hexdigest(), facts
+        with Image.open(io.BytesIO(body)) as picture:
             picture.load()  # decodes it: a cut file fails here
-            assert picture.format == "JPEG"
-            assert picture.size == (still.still["width"], still.still["height"])
+            assert picture.format == "JPEG", picture.format
+            assert picture.size == (facts["width"], facts["height"]), (facts, picture.size)

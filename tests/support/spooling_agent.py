@@ -28,7 +28,8 @@ class Fan:
         return any(feed.wanted for feed in self._feeds)
 
     def push(self, frame: Frame) -> bool:
-        return any([feed.push(frame) for feed in self._feeds])
+        taken = [feed.push(frame) for feed in self._feeds]  # each gets it, whatever the others say
+        return any(taken)
 
 
 def main(settings: str, log: str, clip: str) -> None:

@@ -23,7 +23,6 @@ class TcpProxy:
 
     def __init__(self, target_port: int) -> None:
         self.uploaded = 0
-        self.connections = 0
         self._target_port = target_port
         self._bytes_per_s: float | None = None
         self._passes_answers = True
@@ -80,7 +79,6 @@ class TcpProxy:
             self._server = await asyncio.start_server(self._serve, sock=self._closed)
 
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
-        self.connections += 1
         self._parts.add(client_out)
         try:
             with suppress(ConnectionError):

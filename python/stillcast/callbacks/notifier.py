@@ -24,6 +24,11 @@ CONNECTIONS_MAX: Final = 16
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _CONTENT_TYPE: Final = "application/json;charset=utf-8"
 _OK_STATUS: Final = 200
+# What a person has to do where answering 200 with JSON is not the point.
+_WAYS_OUT: Final = {
+    "certificate not trusted": "set callback.ca_file to the CA of that server, or mend the host in callback.url",
+    "host not found": "mend the host in callback.url, or the name service of this machine",
+}
 
 
 class CallbackFailure(CallbackError):  # noqa: N818  # the name that the delivery and its readers know
@@ -162,7 +167,7 @@ class Notifier:
         parts = urlsplit(self._url)  # its path and query may be for few eyes only
         port = f":{parts.port}" if parts.port else ""
         tried = f"{len(reasons)} attempts" if len(reasons) > 1 else "one attempt"
-        out = "make that server answer 200 with JSON, or mend callback.url"
+        out = _WAYS_OUT.get(reasons[-1], "make that server answer 200 with JSON, or mend callback.url")
         return f"callback.url: {parts.scheme}://{parts.hostname}{port}: {reasons[-1]} after {tried}: {out}"
 
 
