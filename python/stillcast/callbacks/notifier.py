@@ -24,10 +24,9 @@ CONNECTIONS_MAX: Final = 16
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _CONTENT_TYPE: Final = "application/json;charset=utf-8"
 _OK_STATUS: Final = 200
-# What a person has to do where answering 200 with JSON is not the point.
+# What a person has to do where the server's answer is not the point.
 _WAYS_OUT: Final = {
-    "certificate not trusted": "set callback.ca_file to the CA of that server, or mend the host in callback.url",
-    "host not found": "mend the host in callback.url, or the name service of this machine",
+    "certificate not trusted": "set callback.ca_file to the CA of that server, or mend the host in callback.url"
 }
 
 

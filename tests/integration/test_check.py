@@ -1,0 +1,214 @@
+"""``stillcast check`` against real servers: what is right is done for real, what is wrong is named in one line."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import trustme
+
+from stillcast.naming import parse_object_key
+from stillcast.receiver import Receiver
+from support.bucket import assert_bucket_is_as_announced
+from support.callback_server import CallbackServer, Talk, answer
+from support.cli import stillcast
+from support.s3_settings import EXTRA_INFO, s3_settings
+from support.servers import SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, seaweedfs
+from support.stills import WEBHOOK_SECRET
+from support.streams import free_port
+
+WRONG_SECRET = "not/the+secret"
+SECRETS = (SECRET_KEY, WRITER_SECRET, WRONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET.removeprefix("whsec_"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with seaweedfs(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(secret=WEBHOOK_SECRET) as server:
+        yield server
+
+
+def check(file: Path, *arguments: str) -> CompletedProcess[str]:
+    """Run the command; whatever it says, it tells no secret and breaks with no traceback."""
+    done = stillcast("check", "-c", file, *arguments)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert not [secret for secret in SECRETS if secret in said]
+    return done
+
+
+def failed_line(done: CompletedProcess[str], step: str) -> str:
+    """The one line that says what is wrong; the settings were right, and what came after was left out."""
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    expected = {"store": ["ok", "FAILED", "skipped"], "callback": ["ok", "ok", "FAILED"]}[step]
+    assert [line[:2] for line in lines] == [
+        list(pair) for pair in zip(("settings", "store", "callback"), expected, strict=True)
+    ]
+    (text,) = [text for _, status, text in lines if status == "FAILED"]
+    return text
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{}, {"access_key": WRITER_KEY, "secret_key": WRITER_SECRET, "secret_key_file": None}],
+    ids=["all rights", "only s3:PutObject"],
+)
+def test_where_all_is_right_a_canary_is_in_the_bucket_and_announced(
+    store: S3Server, receiver: Receiver, tmp_path: Path, keys: dict[str, object]
+) -> None:
+    prefix = f"canary{len(keys)}"
+    file = s3_settings(tmp_path, store, receiver.url, {"storage": {"prefix": [prefix], **keys}})
+    done = check(file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["settings", "ok"],
+        ["store", "ok"],
+        ["callback", "ok"],
+    ]
+    assert receiver.problems == []
+    assert_bucket_is_as_announced(store, prefix, receiver.received)
+    (announced,) = receiver.received
+    key = parse_object_key(announced.object_key)
+    assert (key.prefix, key.cname, key.uid) == ((prefix,), "stillcast-check", "canary")
+    assert (announced.signed, announced.extra_info) == (True, EXTRA_INFO)
+    assert announced.object_key in done.stdout
+
+
+def test_json_says_the_same_for_a_program(store: S3Server, receiver: Receiver, tmp_path: Path) -> None:
+    done = check(s3_settings(tmp_path, store, receiver.url), "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"]) == (0, True)
+    assert [(step["step"], step["status"]) for step in told["steps"]] == [
+        ("settings", "ok"),
+        ("store", "ok"),
+        ("callback", "ok"),
+    ]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is wrong in ``[storage]``, and the words that name it and the way out."""
+
+    changes: dict[str, object]
+    names: str
+    way_out: str
+
+
+WRONG_STORES = {
+    "secret key": Case(
+        {"secret_key": WRONG_SECRET, "secret_key_file": None}, "SignatureDoesNotMatch", "mend storage.secret_key"
+    ),
+    "access key": Case({"access_key": "NOBODYKNOWSTHISKEY"}, "InvalidAccessKeyId", "mend it, or make that key"),
+    "bucket": Case({"url": "s3://no-such-bucket"}, "s3://no-such-bucket at https://localhost:", "make the bucket"),
+    "authority": Case({"ca_file": None}, "certificate is not trusted", "set storage.ca_file"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_STORES.values(), ids=WRONG_STORES)
+def test_what_is_wrong_with_the_store_is_named_with_the_way_out(
+    store: S3Server, receiver: Receiver, tmp_path: Path, case: Case
+) -> None:
+    line = failed_line(check(s3_settings(tmp_path, store, receiver.url, {"storage": case.changes})), "store")
+    assert line.startswith("storage.url: s3://")
+    assert case.names in line
+    assert case.way_out in line
+    assert receiver.received == []
+
+
+def amazon_says(status: int, code: str, region_of_bucket: str) -> Talk:
+    """How Amazon answers a request that was signed for another region than the bucket's."""
+    body = f"<Error><Code>{code}</Code><Message>wrong region</Message><Region>{region_of_bucket}</Region></Error>"
+    return answer(status, body.encode(), "Content-Type: application/xml", f"x-amz-bucket-region: {region_of_bucket}")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "AuthorizationHeaderMalformed"), (301, "PermanentRedirect")], ids=["malformed", "moved"]
+)
+def test_a_wrong_region_is_named_with_the_right_one(
+    store: S3Server, receiver: Receiver, tmp_path: Path, status: int, code: str
+) -> None:
+    # SeaweedFS has no regions, so a scripted server answers here.
+    with CallbackServer(amazon_says(status, code, "cn-north-1")) as amazon:
+        storage = {"endpoint": amazon.url.split("/stills")[0], "region": "eu-west-1", "ca_file": None}
+        line = failed_line(check(s3_settings(tmp_path, store, receiver.url, {"storage": storage})), "store")
+        assert len(amazon.requests) == 1
+    assert "(region eu-west-1)" in line
+    assert "the region is wrong: set storage.region to cn-north-1" in line
+
+
+def test_an_endpoint_where_nobody_listens_is_named(store: S3Server, receiver: Receiver, tmp_path: Path) -> None:
+    endpoint = f"https://localhost:{free_port()}"
+    line = failed_line(check(s3_settings(tmp_path, store, receiver.url, {"storage": {"endpoint": endpoint}})), "store")
+    assert f"at {endpoint}" in line
+    assert "cannot connect" in line
+    assert "check storage.endpoint" in line
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        (answer(500), "status 500"),
+        (answer(302, b"", "Location: /elsewhere"), "status 302"),
+        (answer(200, b"<html>Welcome</html>", "Content-Type: text/html"), "not JSON"),
+    ],
+    ids=["500", "redirect", "html"],
+)
+def test_a_callback_server_that_answers_wrong_is_named(
+    store: S3Server, tmp_path: Path, talk: Talk, reason: str
+) -> None:
+    with CallbackServer(talk) as server:
+        line = failed_line(check(s3_settings(tmp_path, store, server.url)), "callback")
+        assert len(server.requests) == 3
+        assert f"callback.url: {server.url.split('/stills')[0]}: {reason} after 3 attempts: " in line
+    assert "make that server answer 200 with JSON, or mend callback.url" in line
+
+
+def test_a_callback_server_that_is_down_is_named(store: S3Server, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    line = failed_line(check(s3_settings(tmp_path, store, f"{url}/stills")), "callback")
+    assert f"callback.url: {url}: cannot connect after 3 attempts: " in line
+    assert "mend callback.url" in line
+
+
+def test_a_callback_server_of_an_unknown_authority_is_named_and_its_file_mends_it(
+    store: S3Server, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "callback-ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with CallbackServer(answer(200), tls=context) as server:
+        line = failed_line(check(s3_settings(tmp_path, store, server.url)), "callback")
+        assert "certificate not trusted after 3 attempts: set callback.ca_file" in line
+        assert server.requests == []
+        mended = {"callback": {"ca_file": str(tmp_path / "callback-ca.pem")}}
+        assert check(s3_settings(tmp_path, store, server.url, mended)).returncode == 0
+        assert len(server.requests) == 1
+
+
+def test_every_problem_of_the_settings_is_one_line_and_nothing_is_tried(store: S3Server, tmp_path: Path) -> None:
+    kept = set(store.all_keys())
+    wrong = {
+        "storage": {"prefix": ["stills", "dir_2"], "nosuch": 1},
+        "capture": {"quality": 101},
+        "spool": {"max_age": "soon"},
+    }
+    done = check(s3_settings(tmp_path, store, "http://stills.example.com/stills", wrong))
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = [line.removeprefix("stillcast: error: ") for line in done.stderr.splitlines()]
+    named = ("capture.quality: 101: ", "storage.prefix[1]: ", "storage.nosuch: ", "callback.url: ", "spool.max_age: ")
+    assert [sum(line.startswith(name) for line in lines) for name in named] == [1] * len(lines)
+    (callback,) = [line for line in lines if line.startswith("callback.url: ")]
+    assert "sends in the clear over a network: use https, or set callback.allow_http = true" in callback
+    assert set(store.all_keys()) == kept
