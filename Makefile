@@ -28,6 +28,7 @@ check: $(VENV)/.check ## Lint, types, formats, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/stubtest stillcast._native --allowlist tools/stubtest-allowlist
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
 

@@ -211,11 +211,11 @@ def test_the_client_is_made_once_by_several_threads_and_no_thread_waits_for_a_co
 @pytest.mark.parametrize(
     ("status", "code", "kind", "words"),
     [
-        (503, "SlowDown", FailureKind.PASSING, "it is tried again"),
-        (500, "InternalError", FailureKind.PASSING, "it is tried again"),
-        (429, "TooManyRequests", FailureKind.PASSING, "it is tried again"),
-        (400, "RequestTimeout", FailureKind.PASSING, "it is tried again"),
-        (400, "BadDigest", FailureKind.PASSING, "it is tried again"),
+        (503, "SlowDown", FailureKind.PASSING, "try again later"),
+        (500, "InternalError", FailureKind.PASSING, "try again later"),
+        (429, "TooManyRequests", FailureKind.PASSING, "try again later"),
+        (400, "RequestTimeout", FailureKind.PASSING, "try again later"),
+        (400, "BadDigest", FailureKind.PASSING, "try again later"),
         (403, "AccessDenied", FailureKind.DESTINATION, "allow s3:PutObject"),
         (403, "InvalidAccessKeyId", FailureKind.DESTINATION, "storage.access_key"),
         (403, "SignatureDoesNotMatch", FailureKind.DESTINATION, "storage.secret_key"),
@@ -314,7 +314,7 @@ def test_missing_credentials_are_told_and_boto3s_own_chain_is_used(monkeypatch: 
 
 
 def test_every_way_out_belongs_to_a_kind_that_needs_one() -> None:
-    assert way_out("SlowDown", kind_of("SlowDown", 503)) == "it is tried again"
+    assert way_out("SlowDown", kind_of("SlowDown", 503)) == "try again later"
     assert kind_of("", 500) is FailureKind.PASSING
     assert kind_of("", 403) is FailureKind.DESTINATION
     assert kind_of("", 418) is FailureKind.DESTINATION

@@ -102,7 +102,7 @@ def make_display(title: Callable[[], str], *, as_json: bool, shows_stills: bool 
 
 def still_line(facts: StillFacts) -> str:
     """Say all of a still in one line, the key first."""
-    age = f"age {facts.frame_age_ms:.0f} ms"
+    age = f"age {facts.frame_age_ms:.1f} ms"
     return f"{facts.object_key}  {facts.width}x{facts.height}  {facts.bytes} bytes  {age}"
 
 
@@ -121,7 +121,7 @@ def _feed_table(rows: Sequence[FeedRow], title: str) -> Table:
             f"{last.captured_at:%H:%M:%S} {last.width}x{last.height}" if last else "",
             str(row.source.frames),
             str(row.stills),
-            f"{last.frame_age_ms:.0f}" if last else "",
+            f"{last.frame_age_ms:.1f}" if last else "",
             str(last.bytes) if last else "",
         )
     return table

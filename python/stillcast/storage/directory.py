@@ -92,7 +92,7 @@ class DirectoryStore:
     def _failure(self, error: OSError) -> StorageFailure:
         code = errno.errorcode.get(error.errno or 0, "OSError")
         kind = FailureKind.DESTINATION if error.errno in _DESTINATION else FailureKind.PASSING
-        out = _DESTINATION.get(error.errno or 0, "check that disk; it is tried again")
+        out = _DESTINATION.get(error.errno or 0, "check that disk")
         text = f"storage.url: {self._directory}: cannot store: {error.strerror or error}: {out}"
         return StorageFailure(text, kind=kind, code=code)
 

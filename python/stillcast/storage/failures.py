@@ -118,5 +118,5 @@ def kind_of(code: str, status: int) -> FailureKind:
 def way_out(code: str, kind: FailureKind) -> str:
     """What to do about an answer of an S3 store."""
     if kind is FailureKind.PASSING:
-        return "it is tried again"
+        return "try again later"
     return _WAYS_OUT.get(code, "look the code up in the store's documentation, and check the [storage] settings")

@@ -212,4 +212,4 @@ def _network(error: Exception) -> tuple[str, str]:
             what = "the answer is not that of an S3 store"
         case _:
             what = "the connection broke off"
-    return what, "check storage.endpoint, storage.region and the network; it is tried again"
+    return what, "check storage.endpoint, storage.region and the network"
