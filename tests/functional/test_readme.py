@@ -1,0 +1,79 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stillcast
+from support.settings import clear_environment
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def block(language: str) -> str:
+    found = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def table_keys() -> Iterator[str]:
+    """The settings of the README's table, each by its full name."""
+    for cell in re.findall(r"^\| (`(?:capture|storage|callback|spool|source)[.[].*?) \|", README, re.MULTILINE):
+        names = re.findall(r"`([^`]+)`", cell)
+        section = names[0].split(".")[0].removesuffix("[]")
+        yield from (f"{section}.{name.split('.')[-1]}" for name in names)
+
+
+@pytest.fixture(autouse=True)
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the README, with a directory for a store, as ``stillcast.toml`` in the current directory."""
+    clear_environment(monkeypatch, home=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "stillcast.toml"
+    file.write_text(f'[storage]\nurl = "{(tmp_path / "stills").as_uri()}"\n')
+    return file
+
+
+def test_the_embedding_code_runs_and_stores_a_still(tmp_path: Path) -> None:
+    names: dict[str, object] = {"host": [np.full((90, 160, 3), level, np.uint8) for level in range(50)]}
+    exec(block("python"), names)
+    still = names["still"]
+    assert isinstance(still, stillcast.Still)
+    assert (tmp_path / "stills" / still.object_key).read_bytes() == still.jpeg
+
+
+def test_the_settings_load(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of the README")
+    text = block("toml").replace("/etc/stillcast/secret", str(secret))
+    (tmp_path / "whole.toml").write_text(text)
+    config = stillcast.AgentConfig.load(tmp_path / "whole.toml")
+    assert config.storage.bucket == "test-artifacts"
+    assert config.source[0].uid == "91"
+    assert tomllib.loads(text).keys() == {"capture", "storage", "callback", "source"}
+
+
+def test_the_table_of_settings_names_every_setting_and_no_other() -> None:
+    model = stillcast.AgentConfig.model_fields
+    known = {
+        f"{section}.{key}"
+        for section in ("capture", "storage", "callback", "spool")
+        for key in model[section].annotation.model_fields  # type: ignore[union-attr]
+    }
+    known |= {f"source.{key}" for key in ("url", "cname", "uid", "interval", "max_size", "quality", "extra_info")}
+    told = set(table_keys()) | set(re.findall(r"`((?:storage|callback)\.allow_http)`", README))
+    files = {"storage.access_key_file", "storage.secret_key_file", "callback.secret_file"}
+    assert all(name.split(".")[1] in README for name in files)
+    assert told == known - files
+
+
+def test_the_policy_lets_put_and_nothing_else() -> None:
+    statement = json.loads(block("json"))["Statement"]
+    assert [part["Action"] for part in statement] == ["s3:PutObject"]
