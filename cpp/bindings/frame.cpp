@@ -151,6 +151,11 @@ void raise_frame_format_error(const std::string& message) {
   throw py::error_already_set();
 }
 
+bool is_frame(py::handle object) {
+  if (!py::isinstance<Frame>(object)) return false;
+  return reinterpret_cast<py::detail::instance*>(object.ptr())->get_value_and_holder().holder_constructed();
+}
+
 void BufferHold::acquire(py::handle object, const char* name) {
   if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
     const py::error_already_set error;

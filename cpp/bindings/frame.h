@@ -37,6 +37,9 @@ class Frame {
   std::array<BufferHold, kMaxPlanes> holds_;
 };
 
+// Whether it is a Frame, and one whose __init__ has run: Frame.__new__ alone makes an object without a frame.
+[[nodiscard]] bool is_frame(pybind11::handle object);
+
 void bind_frame(pybind11::module_& module);
 
 // Raises stillcast.errors.FrameFormatError.

@@ -27,34 +27,58 @@ StillSettings still_settings(int max_width, int max_height, int quality) {
   return {{max_width, max_height}, quality};
 }
 
-EncodedStill encode(const Frame& frame, int max_width, int max_height, int quality) {
+// Lets other Python threads run while it lives.
+//
+// Note [The GIL at the end of the process]
+// A daemon thread that asks for the GIL while the interpreter ends is ended by Python, by a forced unwinding through
+// our frames (up to Python 3.13). pybind11's own guard has a destructor that may not throw, which turns that into
+// std::terminate: so this one may.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() noexcept(false) { PyEval_RestoreThread(state_); }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+EncodedStill encode(py::handle object, int max_width, int max_height, int quality) {
+  if (!is_frame(object)) {
+    raise_frame_format_error("frame: " + py::str(py::type::of(object)).cast<std::string>() +
+                             ": make a stillcast.Frame of it first");
+  }
+  const FrameView& frame = py::cast<const Frame&>(object).view();
   const StillSettings settings = still_settings(max_width, max_height, quality);
   // The encoder's tables and planes stay with the thread: see StillMaker.
   thread_local StillMaker maker;
   EncodedStill still;
-  const py::gil_scoped_release release;
-  const Status status = maker.make(frame.view(), settings, still);
+  const Status status = [&] {
+    const WithoutGil others_run;
+    return maker.make(frame, settings, still);
+  }();
   if (!status.is_ok()) throw std::runtime_error(status.message());
   return still;
 }
 
 // Never raises: what cannot be taken is counted. While nothing is due the argument is not even looked at.
-bool push(Feed& feed, py::handle object) noexcept {
+bool push(Feed& feed, py::handle object) {
   if (!feed.wanted()) {
     feed.pass();
     return false;
   }
-  if (!py::isinstance<Frame>(object)) {
+  if (!is_frame(object)) {
     feed.refuse_non_frame();
     return false;
   }
   const FrameView& frame = py::cast<const Frame&>(object).view();
-  const py::gil_scoped_release release;
+  const WithoutGil others_run;
   return feed.push(frame);
 }
 
 CapturedStillPtr take(Sampler& sampler, double timeout_s) {
-  const py::gil_scoped_release release;
+  const WithoutGil others_run;
   return sampler.stills().take(std::chrono::nanoseconds(std::llround(timeout_s * 1e9)));
 }
 
@@ -68,6 +92,8 @@ py::dict to_dict(const std::array<std::string_view, N>& names, const std::array<
 py::dict counters(Sampler& sampler) {
   const Counters& from = sampler.counters();
   py::dict dict;
+  // First: what leaves the ring afterwards is seen as a still below.
+  dict["in_work"] = sampler.ring().slots() - sampler.ring().free_slots();
   dict["ticks"] = from.ticks.load();
   dict["tick_stills"] = from.tick_stills.load();
   dict["snapshot_stills"] = from.snapshot_stills.load();
@@ -118,7 +144,9 @@ void bind_sampler(py::module_& module) {
       .def_property_readonly("wanted", &Feed::wanted)
       .def_property_readonly("id", &Feed::id)
       .def_property_readonly("retired", &Feed::retired)
+      .def_property_readonly("frames_in_work", &Feed::frames_in_work)
       .def("request_snapshot", &Feed::request_snapshot)
+      .def("cancel_snapshot", &Feed::cancel_snapshot)
       .def("last_still", [](const Feed& f) { return std::const_pointer_cast<CapturedStill>(f.last_still()); })
       .def("close", &Feed::close);
 
@@ -130,7 +158,11 @@ void bind_sampler(py::module_& module) {
            }),
            py::kw_only(), py::arg("report_missed") = false)
       .def("start", &Sampler::start)
-      .def("stop", &Sampler::stop, py::call_guard<py::gil_scoped_release>())
+      .def("stop",
+           [](Sampler& s) {
+             const WithoutGil others_run;
+             s.stop();
+           })
       .def("open_feed", &open_feed, py::arg("interval_s"), py::arg("max_width"), py::arg("max_height"),
            py::arg("quality"))
       .def(

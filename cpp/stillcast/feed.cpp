@@ -43,7 +43,7 @@ Feed::Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& sett
     : id_(id), settings_(settings), intake_(std::move(intake)) {}
 
 Feed::~Feed() {
-  if (Slot* slot = newest_.take()) intake_->ring.release(slot);
+  if (Slot* slot = newest_.take()) let_go(slot);
 }
 
 bool Feed::push(const FrameView& frame) noexcept {
@@ -78,9 +78,16 @@ bool Feed::copy_in(const FrameView& frame) noexcept {
   slot->pushed_ns = intake_->clock->monotonic_ns();
   slot->pushed_utc_ns = intake_->clock->utc_ns();
   slot->copy(frame);
-  if (Slot* replaced = newest_.publish(slot)) ring.release(replaced);
+  frames_in_work_.fetch_add(1, std::memory_order_relaxed);
+  if (Slot* replaced = newest_.publish(slot)) let_go(replaced);
   announce();
   return true;
+}
+
+void Feed::let_go(Slot* slot) noexcept {
+  intake_->ring.release(slot);
+  // SYNC POINT feed.frames_in_work: pairs with the acquire in frames_in_work(); the still was queued before.
+  frames_in_work_.fetch_sub(1, std::memory_order_release);
 }
 
 void Feed::raise_gate() noexcept {
@@ -106,6 +113,12 @@ void Feed::request_snapshot() {
   const std::lock_guard lock(mutex_);
   if (!due_.snapshot_ns) due_.snapshot_ns = intake_->clock->monotonic_ns();
   raise_gate();
+}
+
+void Feed::cancel_snapshot() {
+  const std::lock_guard lock(mutex_);
+  due_.snapshot_ns.reset();
+  if (!due_.any()) lower_gate();
 }
 
 CapturedStillPtr Feed::last_still() const {

@@ -93,6 +93,10 @@ class Feed : public std::enable_shared_from_this<Feed> {
 
   // Asks for a still of the next frame, beside the ticks.
   void request_snapshot();
+  // Takes that back; the gate is lowered if nothing else is due.
+  void cancel_snapshot();
+  // Frames that were copied and whose still is not queued yet.
+  [[nodiscard]] int frames_in_work() const noexcept { return frames_in_work_.load(std::memory_order_acquire); }
   // The last still that was made, if any.
   [[nodiscard]] CapturedStillPtr last_still() const;
   // No further frame is taken. Frames that were copied still become stills.
@@ -110,6 +114,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   enum class Gate : uint8_t { kIdle, kWanted, kClosed };
 
   bool copy_in(const FrameView& frame) noexcept;
+  void let_go(Slot* slot) noexcept;
   void raise_gate() noexcept;
   void lower_gate() noexcept;
   [[nodiscard]] bool closed() const noexcept { return gate_.load(std::memory_order_relaxed) == Gate::kClosed; }
@@ -127,6 +132,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   const FeedSettings settings_;
   const std::shared_ptr<Intake> intake_;
   NewestFrame newest_;
+  std::atomic<int> frames_in_work_{0};
 
   std::atomic<bool> listed_{false};  // in the ready list
   std::shared_ptr<Feed> self_;       // alive while listed; belongs to whoever listed it, then to whoever took the list

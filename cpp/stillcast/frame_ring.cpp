@@ -91,7 +91,10 @@ bool FrameRing::grow_free_slots() noexcept {
   return grown;
 }
 
-int FrameRing::free_slots() const noexcept { return std::popcount(free_.load(std::memory_order_relaxed)); }
+int FrameRing::free_slots() const noexcept {
+  // SYNC POINT ring.slot: the acquire pairs with the release in release(); what became of the frame was counted before.
+  return std::popcount(free_.load(std::memory_order_acquire));
+}
 
 Slot* NewestFrame::publish(Slot* slot) noexcept {
   // SYNC POINT feed.newest: the release pairs with the acquire in take(); the acquire, with the publish it replaces.

@@ -58,6 +58,7 @@ class FrameRing {
   // The sampler's thread: enlarges the free slots that are smaller than was asked for. False when there was no memory.
   bool grow_free_slots() noexcept;
 
+  [[nodiscard]] int slots() const noexcept { return static_cast<int>(slots_.size()); }
   [[nodiscard]] int free_slots() const noexcept;
 
  private:

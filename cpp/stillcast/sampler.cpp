@@ -119,7 +119,7 @@ void Sampler::serve(const std::shared_ptr<Feed>& feed) {
   if (Slot* slot = feed->newest_.take()) {
     const Due due = feed->take_due();
     if (due.any()) deliver(*feed, due, capture(*feed, due, *slot));
-    intake_->ring.release(slot);
+    feed->let_go(slot);
   }
   if (closed) {
     forget(feed);

@@ -55,12 +55,13 @@ class CaptureCounters:
 
     Every tick is a still, or missed with a reason, or waits for its frame:
     ``ticks == tick_stills + sum(missed.values()) + waiting``, where at most one tick a feed waits, and none after the
-    end.
+    end. ``in_work`` counts frames that were copied and whose still is not queued yet.
     """
 
     ticks: int
     tick_stills: int
     snapshot_stills: int
+    in_work: int
     queued: int
     missed: Mapping[str, int]
     refused: Mapping[str, int]

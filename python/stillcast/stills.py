@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -21,7 +21,7 @@ class EncodedStill:
             different the pictures look.
     """
 
-    jpeg: bytes
+    jpeg: bytes = field(repr=False)
     width: int
     height: int
     mean_luma: float

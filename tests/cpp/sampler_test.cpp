@@ -163,6 +163,30 @@ TEST_F(SamplerTest, ASnapshotTakesTheNextFrameBesideTheTicks) {
   EXPECT_EQ(sampler_.counters().snapshot_stills, 1U);
 }
 
+TEST_F(SamplerTest, ASnapshotThatIsTakenBackWantsNoFrame) {
+  const auto feed = open();
+  sampler_.step();
+  show(*feed);
+  feed->request_snapshot();
+  feed->cancel_snapshot();
+  EXPECT_FALSE(feed->wanted());
+  feed->request_snapshot();
+  tick_after(1000);
+  feed->cancel_snapshot();
+  EXPECT_TRUE(feed->wanted());  // the tick still wants one
+}
+
+TEST_F(SamplerTest, AFrameIsInWorkUntilItsStillIsQueued) {
+  const auto feed = open();
+  sampler_.step();
+  EXPECT_EQ(feed->frames_in_work(), 0);
+  ASSERT_TRUE(feed->push(frame_.view()));
+  EXPECT_EQ(feed->frames_in_work(), 1);
+  sampler_.step();
+  EXPECT_EQ(feed->frames_in_work(), 0);
+  EXPECT_EQ(sampler_.stills().size(), 1U);
+}
+
 TEST_F(SamplerTest, TheFirstFrameIsKeptForSnapshotsAndNotSent) {
   const auto first = open();
   const auto second = open();  // its first tick is due after 618 ms

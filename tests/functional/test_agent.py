@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ import stillcast
 from stillcast.receiver import Receiver
 from support.stills import wait_until
 
+BARE = stillcast.Frame.__new__(stillcast.Frame)  # its __init__ has not run
 GREY = stillcast.Frame.from_array(np.full((144, 256), 90, np.uint8), "GRAY8")
 
 
@@ -159,6 +162,27 @@ def test_a_snapshot_on_the_pushing_thread_shows_the_newest_picture_there_is(agen
     assert again.frame_age_ms >= 50
 
 
+def test_a_snapshot_does_not_deny_a_frame_that_was_pushed_just_before(agent: stillcast.Agent) -> None:
+    for number in range(20):
+        feed = agent.open_feed("lobby", str(number), interval=3600)
+        assert feed.push(GREY)
+        assert feed.snapshot(timeout=0).mean_luma == 90
+
+
+def test_a_snapshot_that_no_frame_came_for_leaves_no_request_behind(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", interval=3600)
+    assert feed.push(GREY)
+    feed.snapshot(0.01)
+    wait_until(lambda: not feed.wanted)
+    spooled = agent.stats().spooled
+    assert feed.push(GREY) is False
+    assert agent.flush(5)
+    assert agent.stats().spooled == spooled
+    with pytest.raises(TypeError):
+        feed.snapshot(None)  # type: ignore[arg-type]
+    assert not feed.wanted
+
+
 def test_a_snapshot_of_a_feed_without_frames_says_so(agent: stillcast.Agent) -> None:
     feed = agent.open_feed("lobby", "91")
     with pytest.raises(stillcast.NoFrameError, match=r'"lobby"/"91": no frame came in 0\.01 s') as caught:
@@ -195,7 +219,7 @@ def test_geometry_and_format_may_change_in_mid_stream(agent: stillcast.Agent) ->
     assert sizes == [(64, 36), (4096, 2160), (64, 36), (33, 99)]
 
 
-@pytest.mark.parametrize("thing", [None, 3, "frame", b"bytes", np.zeros((4, 4), np.uint8), object()])
+@pytest.mark.parametrize("thing", [None, 3, "frame", b"bytes", np.zeros((4, 4), np.uint8), object(), BARE])
 def test_push_never_raises_and_counts_what_is_no_frame(agent: stillcast.Agent, thing: object) -> None:
     feed = agent.open_feed("lobby", "91")
     wait_until(lambda: feed.wanted)
@@ -227,6 +251,89 @@ def test_a_function_that_raises_or_hangs_stops_nothing(tmp_path: Path) -> None:
         release.set()
     assert agent.stats().listener_failed >= 1
     assert threading.current_thread() not in seen
+
+
+def test_a_function_may_end_its_thread_or_stop_the_agent(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def exits(_still: stillcast.Still) -> None:
+        raise SystemExit
+
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        agent.on_still(exits)
+        agent.on_still(lambda still: told.append(still.sid))
+        with pytest.raises(TypeError, match="give a function of one still"):
+            agent.on_still("not a function")  # type: ignore[type-var]
+        with Host(agent.open_feed("lobby", "91")):
+            wait_until(lambda: len(told) >= 3)
+        assert agent.stats().listener_failed >= 3
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        agent.on_still(lambda _still: agent.stop())
+        with Host(agent.open_feed("lobby", "91")):
+            wait_until(lambda: agent._stopped)
+    with stillcast.Agent(settings(tmp_path)):
+        pass  # the spool was let go of
+
+
+def test_flush_waits_for_frames_that_push_has_just_taken(tmp_path: Path) -> None:
+    with stillcast.Agent(settings(tmp_path, capture={"interval": 3600})) as agent:
+        for number in range(20):
+            feed = agent.open_feed("lobby", str(number))
+            feed._native.request_snapshot()
+            assert feed.push(GREY)
+            assert agent.flush(10)
+            assert agent.stats().stored == number + 1
+
+
+def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:
+    with stillcast.Agent(settings(tmp_path)):
+        second = stillcast.Agent(settings(tmp_path))
+        with pytest.raises(stillcast.SpoolError):
+            second.start()
+        second.stop()
+    with stillcast.Agent(settings(tmp_path)):
+        pass
+
+
+PROGRAMS = {
+    "end": "feed.push(frame)",
+    "exit": "feed.push(frame); sys.exit(3)",
+    "exception": "feed.push(frame); raise KeyError",
+    "forgotten": "feed.push(frame); del agent, feed; gc.collect()",
+    "pushing": "threading.Thread(target=lambda: [feed.push(frame) for _ in itertools.repeat(0)], daemon=True).start()",
+    "encoding": "threading.Thread(target=lambda: [stillcast.encode_still(frame) for _ in itertools.repeat(0)],"
+    " daemon=True).start()",
+}
+
+
+@pytest.mark.parametrize("last", PROGRAMS.values(), ids=PROGRAMS)
+def test_a_host_that_ends_without_stopping_ends_as_it_meant_to_and_keeps_its_stills(tmp_path: Path, last: str) -> None:
+    given = {
+        "capture": {"interval": 3600},
+        "storage": {"url": (tmp_path / "stills").as_uri()},
+        "spool": {"path": str(tmp_path / "spool")},
+    }
+    program = f"""
+import gc, itertools, sys, threading, time
+import numpy as np
+import stillcast
+agent = stillcast.Agent(stillcast.AgentConfig.load(**{given!r}))
+agent.start()
+feed = agent.open_feed("lobby", "91")
+frame = stillcast.Frame.from_array(np.zeros((720, 1280), np.uint8), "GRAY8")
+while not agent.stats().ticks:
+    time.sleep(0.001)
+{last}
+time.sleep(0.01)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "terminate" not in done.stderr
+    assert done.returncode == {"exit": 3, "exception": 1}.get(_name_of(last), 0), done.stderr
+    assert len(stored(tmp_path)) == (0 if _name_of(last) == "encoding" else 1)
+
+
+def _name_of(last: str) -> str:
+    return next(name for name, program in PROGRAMS.items() if program == last)
 
 
 def test_what_the_store_refuses_waits_and_is_stored_when_it_heals(tmp_path: Path) -> None:

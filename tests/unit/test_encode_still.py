@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillcast import ConfigError, Frame, encode_still
+from stillcast import ConfigError, Frame, FrameFormatError, encode_still
 
 # sRGB levels of the bars; 75 % and 100 % colours, greys, and one that no axis favours.
 BARS = [
@@ -153,6 +153,20 @@ def test_the_hash_is_the_difference_hash_of_area_means() -> None:
 def test_settings_out_of_range_are_refused_by_name(arguments: dict[str, object], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         encode_still(Frame.from_array(np.zeros((4, 4), np.uint8), "GRAY8"), **arguments)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    frame = Frame.from_array(np.zeros((90, 160), np.uint8), "GRAY8")
+    still = encode_still(frame, max_size=(np.int32(80), np.int64(45)), quality=np.uint8(80))  # type: ignore[arg-type]
+    assert (still.width, still.height) == (78, 44)
+
+
+@pytest.mark.parametrize(
+    "thing", [None, np.zeros((4, 4), np.uint8), Frame.__new__(Frame)], ids=["none", "array", "new"]
+)
+def test_what_is_no_frame_is_refused(thing: object) -> None:
+    with pytest.raises(FrameFormatError, match=r"make a stillcast\.Frame of it first"):
+        encode_still(thing)  # type: ignore[arg-type]
 
 
 def test_threads_encode_at_the_same_time_and_get_the_same_bytes() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
 
@@ -25,6 +25,7 @@ from stillcast.storage import StorageFailure, open_store
 
 _Listener = TypeVar("_Listener", bound=Callable[[Still], object])
 
+_LOOK_S: Final = 0.002
 _ANY_SID: Final = "0" * 32
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -84,17 +85,21 @@ class Agent:
             if self._started:
                 raise ClosedError("agent: was started before: make a new Agent")
             self._started = True
-        with ExitStack() as undo:
+        try:
             self._spool.open()
-            undo.callback(self._spool.close)
             self._delivery.start()
-            undo.pop_all()
+        except BaseException:
+            self._stopped = True
+            self._spool.close()
+            raise
         self._listeners.start()
         self._collector.start()
         self._capture.start()
+        # Threads that run on while the interpreter ends would lose what they hold.
+        atexit.register(self.stop)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Stop cleanly; nothing that was captured is lost. May be called again.
+        """Stop cleanly; nothing that was captured is lost. May be called again, and is called at the process's end.
 
         Refuses further frames, makes stills of those that were copied, spools them, tries once more to deliver what is
         at hand, and closes. What is not delivered by then waits in the spool for the next start.
@@ -107,13 +112,16 @@ class Agent:
             if self._stopped or not self._started:
                 return
             self._stopped = True
-        for feed in self._collector.feeds():
-            feed.close()
-        self._capture.stop()
-        self._collector.stop(max(0.0, deadline - time.monotonic()))
-        self._delivery.stop(max(0.0, deadline - time.monotonic()))
-        self._listeners.stop(max(0.1, deadline - time.monotonic()))
-        self._spool.close()
+        atexit.unregister(self.stop)
+        try:
+            for feed in self._collector.feeds():
+                feed.close()
+            self._capture.stop()
+            self._collector.stop(max(0.0, deadline - time.monotonic()))
+            self._delivery.stop(max(0.0, deadline - time.monotonic()))
+            self._listeners.stop(max(0.1, deadline - time.monotonic()))
+        finally:
+            self._spool.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -177,7 +185,9 @@ class Agent:
         return function
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that is spooled is stored and announced.
+        """Wait until all that was captured is spooled, stored and announced.
+
+        Frames that ``push`` has taken count as captured.
 
         Args:
             timeout: seconds.
@@ -185,7 +195,12 @@ class Agent:
         Returns:
             True once nothing waits; False if that was not so in time, or if a still was given up since the start.
         """
-        return self._delivery.flush(timeout)
+        deadline = time.monotonic() + timeout
+        while not self._all_is_spooled():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return self._delivery.flush(max(0.0, deadline - time.monotonic()))
 
     def stats(self) -> AgentStats:
         """Count what happened since the start, and what waits."""
@@ -195,6 +210,13 @@ class Agent:
             self._listeners,
             self._delivery.stats(),
         )
+
+    def _all_is_spooled(self) -> bool:
+        # In this order: what moves on meanwhile is seen later, not missed.
+        captured = self._capture.counters()
+        tally = self._collector.tally()
+        spooled = tally.spooled + tally.spool_failed - tally.shown_again
+        return captured.in_work == 0 and captured.tick_stills + captured.snapshot_stills <= spooled
 
     def _check_names(self, cname: str, uid: str) -> None:
         prefix = self._config.storage.prefix

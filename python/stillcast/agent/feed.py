@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from stillcast.capture import CapturedPicture, Frame, NativeFeed
 from stillcast.errors import ClosedError, NoFrameError
 from stillcast.naming import shown
 from stillcast.stills import Still
+
+_IN_WORK_S: Final = 5.0
+_COLLECT_S: Final = 0.1
+_LOOK_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,7 @@ class Feed:
             ClosedError: the feed or its agent is closed.
             SpoolError: the still could not be spooled.
         """
+        patience_s = max(0.0, timeout)
         waiting: Future[Still] = Future()
         with self._mutex:
             if self._closed:
@@ -81,7 +88,7 @@ class Feed:
             self._waiting.append(waiting)
         self._native.request_snapshot()
         try:
-            return waiting.result(max(0.0, timeout))
+            return waiting.result(patience_s)
         except TimeoutError:
             return self._show_again(waiting, timeout)
 
@@ -114,9 +121,12 @@ class Feed:
                 future.set_result(answer)
 
     def _show_again(self, waiting: Future[Still], timeout: float) -> Still:
+        self._await_frames_in_work(waiting)
         with self._mutex:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
+            if not self._waiting:
+                self._native.cancel_snapshot()
         if waiting.done():  # it came at the last moment
             return waiting.result()
         if (captured := self._native.last_still()) is None:
@@ -125,6 +135,16 @@ class Feed:
                 "push frames while the snapshot waits"
             )
         return self._sink.accept_again(self, captured)
+
+    # A frame that was pushed before is not denied because its still takes some milliseconds.
+    def _await_frames_in_work(self, waiting: Future[Still]) -> None:
+        if not self._native.frames_in_work:
+            return
+        deadline = time.monotonic() + _IN_WORK_S
+        while self._native.frames_in_work and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        with suppress(TimeoutError):  # it may have been taken for a tick alone
+            waiting.exception(_COLLECT_S)
 
     def _closed_error(self) -> ClosedError:
         return ClosedError(f"feed {shown(self.facts.cname)}/{shown(self.facts.uid)}: is closed: open a new one")

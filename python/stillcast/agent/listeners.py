@@ -29,6 +29,8 @@ class Listeners:
 
     def add(self, function: Listener) -> None:
         """Have a function called from the next still on."""
+        if not callable(function):
+            raise TypeError(f"on_still: {function!r}: give a function of one still")
         self._functions = (*self._functions, function)
 
     def start(self) -> None:
@@ -46,8 +48,8 @@ class Listeners:
 
     def stop(self, timeout: float) -> None:
         """End after the stills that are queued, or after ``timeout`` seconds."""
-        if not self._thread.is_alive():
-            return
+        if not self._thread.is_alive() or threading.current_thread() is self._thread:
+            return  # the last: such a function stops the agent; the thread is a daemon
         try:
             self._stills.put(None, timeout=timeout)
         except queue.Full:
@@ -62,7 +64,7 @@ class Listeners:
     def _call(self, function: Listener, still: Still) -> None:
         try:
             function(still)
-        except Exception:
+        except BaseException:  # SystemExit too: it would end the thread for all of them
             self.failed += 1
             if id(function) not in self._logged:  # the first time says all; the rest is counted
                 self._logged.add(id(function))

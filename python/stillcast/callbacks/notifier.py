@@ -26,7 +26,9 @@ _CONTENT_TYPE: Final = "application/json;charset=utf-8"
 _OK_STATUS: Final = 200
 # What a person has to do where the server's answer is not the point.
 _WAYS_OUT: Final = {
-    "certificate not trusted": "set callback.ca_file to the CA of that server, or mend the host in callback.url"
+    "certificate not trusted": "set callback.ca_file to the CA of that server, or mend the host in callback.url",
+    "host not found": "mend the host in callback.url, or its name service",
+    "cannot connect": "start that server, or mend callback.url",
 }
 
 

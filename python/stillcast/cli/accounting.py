@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -54,11 +53,11 @@ def is_settled(agent: Agent, wait_s: float) -> bool:
         agent: no source plays into it any more.
         wait_s: seconds at most.
     """
+    if agent.flush(wait_s):
+        return True
     stats = agent.stats()
-    if stats.stills > stats.spooled + stats.spool_failed:
-        time.sleep(wait_s / 10)  # flush knows only what is spooled
-        return False
-    return agent.flush(wait_s) or not (stats.waiting_store or stats.waiting_announce)
+    on_its_way = stats.stills > stats.spooled + stats.spool_failed
+    return not (on_its_way or stats.waiting_store or stats.waiting_announce)
 
 
 def was_all_delivered(stats: AgentStats, *, announces: bool, dead_before: int) -> bool:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
 
 from stillcast.naming import check_prefix
@@ -51,12 +52,13 @@ def number(low: float, high: float, unit: str) -> Rule:
     right = f"use {unit} between {low:g} and {high:g}"
 
     def rule(value: object) -> object:
-        # A bool is an int in Python, but a quality of true is a mistake.
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        # A bool is an int in Python, but a quality of true is a mistake. numpy's numbers are Real and Integral.
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(f"is not a number: {right}")
-        if not low <= value <= high:
-            raise ValueError(f"{_off_range(value, low)}: {right}")
-        return float(value)
+        given = int(value) if isinstance(value, Integral) else float(value)
+        if not low <= given <= high:
+            raise ValueError(f"{_off_range(given, low)}: {right}")
+        return float(given)
 
     return rule
 
@@ -66,11 +68,12 @@ def whole_number(low: int, high: int, unit: str) -> Rule:
     right = f"use {unit} from {low} to {high}"
 
     def rule(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise ValueError(f"is not a whole number: {right}")
-        if not low <= value <= high:
-            raise ValueError(f"{_off_range(value, low)}: {right}")
-        return value
+        given = int(value)
+        if not low <= given <= high:
+            raise ValueError(f"{_off_range(given, low)}: {right}")
+        return given
 
     return rule
 
@@ -82,11 +85,11 @@ def size(value: object) -> object:
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(f"is not an array of two numbers: {right}")
     for side in value:
-        if isinstance(side, bool) or not isinstance(side, int):
+        if isinstance(side, bool) or not isinstance(side, Integral):
             raise ValueError(f"has a side that is not a whole number: {right}")
-        if not low <= side <= high:
-            raise ValueError(f"has a side that is {_off_range(side, low)}: {right}")
-    return tuple(value)
+        if not low <= int(side) <= high:
+            raise ValueError(f"has a side that is {_off_range(int(side), low)}: {right}")
+    return tuple(int(side) for side in value)
 
 
 def flag(value: object) -> object:
