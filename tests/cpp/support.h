@@ -90,8 +90,8 @@ class ManualClock final : public Clock {
   std::atomic<int64_t> now_ns_{kNsPerSecond};
 };
 
-inline constexpr std::array kAllFormats{PixelFormat::kI420, PixelFormat::kNv12,  PixelFormat::kNv21,  PixelFormat::kYuy2,
-                                 PixelFormat::kUyvy, PixelFormat::kGray8, PixelFormat::kRgb24, PixelFormat::kBgr24,
-                                 PixelFormat::kRgba, PixelFormat::kBgra};
+inline constexpr std::array kAllFormats{
+    PixelFormat::kI420,  PixelFormat::kNv12,  PixelFormat::kNv21,  PixelFormat::kYuy2, PixelFormat::kUyvy,
+    PixelFormat::kGray8, PixelFormat::kRgb24, PixelFormat::kBgr24, PixelFormat::kRgba, PixelFormat::kBgra};
 
 }  // namespace stillcast::testing
