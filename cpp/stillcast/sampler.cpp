@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <utility>
 
@@ -118,13 +119,25 @@ void Sampler::serve(const std::shared_ptr<Feed>& feed) {
   const bool closed = feed->closed();
   if (Slot* slot = feed->newest_.take()) {
     const Due due = feed->take_due();
-    if (due.any()) deliver(*feed, due, capture(*feed, due, *slot));
+    if (due.any()) make_still(*feed, due, *slot);
     feed->let_go(slot);
   }
   if (closed) {
     forget(feed);
     feed->retire();
   }
+}
+
+// What is thrown here is a lack of memory; one still lost is better than the host.
+void Sampler::make_still(Feed& feed, const Due& due, const Slot& slot) noexcept {
+  try {
+    if (auto still = capture(feed, due, slot)) {
+      deliver(feed, std::move(still));
+      return;
+    }
+  } catch (const std::exception&) {
+  }
+  if (due.tick_ns) miss(feed, {*due.tick_ns, Missed::kEncodeFailed});
 }
 
 std::shared_ptr<CapturedStill> Sampler::capture(Feed& feed, const Due& due, const Slot& slot) {
@@ -142,33 +155,32 @@ std::shared_ptr<CapturedStill> Sampler::capture(Feed& feed, const Due& due, cons
   return captured;
 }
 
-void Sampler::deliver(Feed& feed, const Due& due, CapturedStillPtr still) {
+void Sampler::deliver(Feed& feed, CapturedStillPtr still) {
   Counters& counters = intake_->counters;
-  if (!still) {
-    if (due.tick_ns) miss(feed, {*due.tick_ns, Missed::kEncodeFailed});
-    return;
-  }
   feed.keep(still);
   if (!still->tick && !still->snapshot) return;
   const auto stills_like = [&counters](const CapturedStill& s) -> auto& {
     return s.tick ? counters.tick_stills : counters.snapshot_stills;
   };
+  const CapturedStillPtr dropped = stills_.put(still);
   Counters::count(stills_like(*still));
-  const CapturedStillPtr dropped = stills_.put(std::move(still));
   if (!dropped || dropped->missed) return;
   stills_like(*dropped).fetch_sub(1, std::memory_order_relaxed);
   if (dropped->tick) counters.count(Missed::kQueueFull);
 }
 
 // Late ticks are only counted: telling of them would add to what made them late.
-void Sampler::miss(const Feed& feed, const MissedTick& tick) {
+void Sampler::miss(const Feed& feed, const MissedTick& tick) noexcept {
   intake_->counters.count(tick.reason);
   if (!report_missed_ || tick.reason == Missed::kLate) return;
-  auto told = std::make_shared<CapturedStill>();
-  told->feed_id = feed.id();
-  told->missed = tick.reason;
-  told->captured_utc_ns = intake_->clock->utc_ns() - (intake_->clock->monotonic_ns() - tick.due_ns);
-  stills_.put_if_room(std::move(told));
+  try {
+    auto told = std::make_shared<CapturedStill>();
+    told->feed_id = feed.id();
+    told->missed = tick.reason;
+    told->captured_utc_ns = intake_->clock->utc_ns() - (intake_->clock->monotonic_ns() - tick.due_ns);
+    stills_.put_if_room(std::move(told));
+  } catch (const std::exception&) {  // no memory for a report: it is counted
+  }
 }
 
 void Sampler::forget(const std::shared_ptr<Feed>& feed) {

@@ -66,8 +66,9 @@ class Sampler {
   [[nodiscard]] int64_t fire(const Timer& timer, int64_t now_ns);
   void serve_ready();
   void serve(const std::shared_ptr<Feed>& feed);
-  void deliver(Feed& feed, const Due& due, CapturedStillPtr still);
-  void miss(const Feed& feed, const MissedTick& tick);
+  void make_still(Feed& feed, const Due& due, const Slot& slot) noexcept;
+  void deliver(Feed& feed, CapturedStillPtr still);
+  void miss(const Feed& feed, const MissedTick& tick) noexcept;
   void forget(const std::shared_ptr<Feed>& feed);
   void finish();
   [[nodiscard]] std::shared_ptr<CapturedStill> capture(Feed& feed, const Due& due, const Slot& slot);

@@ -72,6 +72,7 @@ class Agent:
         self._mutex = threading.Lock()  # guards the two below
         self._started = False
         self._stopped = False
+        self._over = threading.Event()
 
     def start(self) -> None:
         """Take the spool, begin to deliver what waits in it, and be ready for feeds.
@@ -91,6 +92,7 @@ class Agent:
         except BaseException:
             self._stopped = True
             self._spool.close()
+            self._over.set()
             raise
         self._listeners.start()
         self._collector.start()
@@ -99,7 +101,9 @@ class Agent:
         atexit.register(self.stop)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Stop cleanly; nothing that was captured is lost. May be called again, and is called at the process's end.
+        """Stop cleanly; nothing that was captured is lost. Is called at the process's end if not before.
+
+        Called once more, it waits until the first call is done; a function given to ``on_still`` may call it too.
 
         Refuses further frames, makes stills of those that were copied, spools them, tries once more to deliver what is
         at hand, and closes. What is not delivered by then waits in the spool for the next start.
@@ -109,9 +113,13 @@ class Agent:
         """
         deadline = time.monotonic() + timeout
         with self._mutex:
-            if self._stopped or not self._started:
+            if not self._started:
                 return
-            self._stopped = True
+            stopping, self._stopped = self._stopped, True
+        if stopping:
+            if not self._listeners.is_current_thread():
+                self._over.wait(timeout)
+            return
         atexit.unregister(self.stop)
         try:
             for feed in self._collector.feeds():
@@ -122,6 +130,7 @@ class Agent:
             self._listeners.stop(max(0.1, deadline - time.monotonic()))
         finally:
             self._spool.close()
+            self._over.set()
 
     def __enter__(self) -> Self:
         self.start()

@@ -48,13 +48,17 @@ class Listeners:
 
     def stop(self, timeout: float) -> None:
         """End after the stills that are queued, or after ``timeout`` seconds."""
-        if not self._thread.is_alive() or threading.current_thread() is self._thread:
-            return  # the last: such a function stops the agent; the thread is a daemon
+        if not self._thread.is_alive() or self.is_current_thread():
+            return
         try:
             self._stills.put(None, timeout=timeout)
         except queue.Full:
             return  # a function hangs; its thread is a daemon
         self._thread.join(timeout)
+
+    def is_current_thread(self) -> bool:
+        """Whether one of the functions asks."""
+        return threading.current_thread() is self._thread
 
     def _run(self) -> None:
         while (still := self._stills.get()) is not None:
