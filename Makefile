@@ -36,7 +36,8 @@ bench: $(VENV)/.test ## Measure; prints a table
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
 
 clean: ## Remove all that was made
-	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The sources that the compiled module is made of; Python files are used where they stand.
 NATIVE := pyproject.toml CMakeLists.txt $(shell find cpp -type f)
@@ -58,6 +59,6 @@ $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --group test
 	touch $@
 
-$(VENV)/.check: $(VENV)/.test
+$(VENV)/.check: $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --group check
 	touch $@

@@ -16,15 +16,30 @@ namespace stillcast::bindings {
 
 namespace {
 
+// The class Frame; the module holds it for as long as the process lives.
+PyTypeObject* frame_type = nullptr;
+
 constexpr std::array<std::pair<std::string_view, ColourMatrix>, 3> kMatrices{
     {{"bt601", ColourMatrix::kBt601}, {"bt709", ColourMatrix::kBt709}, {"bt2020", ColourMatrix::kBt2020}}};
 
-// What the caller gave, as an error message shows it: never longer than a line.
+// What the caller gave, as an error message shows it: ASCII, and never longer than a line.
 std::string shown(py::handle object) {
   constexpr size_t kLongest = 60;
-  auto text = py::repr(object).cast<std::string>();
+  auto text = py::reinterpret_steal<py::str>(PyObject_ASCII(object.ptr())).cast<std::string>();
   if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
   return text;
+}
+
+// The text of a str; nothing for what is no str or has no UTF-8 form.
+std::optional<std::string_view> to_text(py::handle object) {
+  if (!PyUnicode_Check(object.ptr())) return std::nullopt;
+  Py_ssize_t bytes = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &bytes);
+  if (text == nullptr) {
+    PyErr_Clear();
+    return std::nullopt;
+  }
+  return std::string_view(text, static_cast<size_t>(bytes));
 }
 
 std::string plane_name(size_t plane) { return "planes[" + std::to_string(plane) + "]"; }
@@ -52,8 +67,8 @@ int to_side(py::handle object, const char* name) {
 }
 
 PixelFormat to_format(py::handle object) {
-  if (py::isinstance<py::str>(object)) {
-    if (const auto format = format_by_name(object.cast<std::string>())) return *format;
+  if (const auto name = to_text(object)) {
+    if (const auto format = format_by_name(*name)) return *format;
   }
   std::string known;
   for (const std::string_view name : format_names()) known += (known.empty() ? "" : ", ") + std::string(name);
@@ -62,10 +77,9 @@ PixelFormat to_format(py::handle object) {
 
 ColourMatrix to_matrix(py::handle object, int height) {
   if (object.is_none()) return default_matrix(height);
-  if (py::isinstance<py::str>(object)) {
-    const auto name = object.cast<std::string>();
+  if (const auto name = to_text(object)) {
     for (const auto& [known, matrix] : kMatrices) {
-      if (name == known) return matrix;
+      if (*name == known) return matrix;
     }
   }
   raise_frame_format_error("matrix: " + shown(object) + ": use 'bt601', 'bt709', 'bt2020' or None");
@@ -79,7 +93,8 @@ Rotation to_rotation(py::handle object) {
 
 bool to_full_range(py::handle object, PixelFormat format) {
   if (object.is_none()) return default_full_range(format);
-  return py::bool_(py::reinterpret_borrow<py::object>(object));
+  if (PyBool_Check(object.ptr())) return object.ptr() == Py_True;
+  raise_frame_format_error("full_range: " + shown(object) + ": use True, False or None");
 }
 
 std::pair<int, int> to_pixel_aspect(py::handle object) {
@@ -101,11 +116,19 @@ std::optional<int64_t> to_pts_ns(py::handle object) {
   raise_frame_format_error("pts_ns: " + shown(object) + ": use whole nanoseconds of 64 bits, or None");
 }
 
+// ctypes leaves strides out, which says that nothing lies between.
+Py_ssize_t stride_bytes(const Py_buffer& view, int dimension) noexcept {
+  if (view.strides != nullptr) return view.strides[dimension];
+  Py_ssize_t bytes = 1;
+  for (int i = view.ndim - 1; i > dimension; --i) bytes *= view.shape[i];
+  return bytes;
+}
+
 // Bytes that the dimensions after the first take up when nothing lies between them; -1 when something does.
 Py_ssize_t dense_row_bytes(const Py_buffer& view) noexcept {
   Py_ssize_t bytes = 1;
   for (int i = view.ndim - 1; i > 0; --i) {
-    if (view.strides[i] != bytes && view.shape[i] > 1) return -1;
+    if (stride_bytes(view, i) != bytes && view.shape[i] > 1) return -1;
     bytes *= view.shape[i];
   }
   return bytes;
@@ -151,8 +174,9 @@ void raise_frame_format_error(const std::string& message) {
   throw py::error_already_set();
 }
 
-bool is_frame(py::handle object) {
-  if (!py::isinstance<Frame>(object)) return false;
+bool is_frame(py::handle object) noexcept {
+  // By the type itself and not by __class__, which a mock or a dead proxy may answer as it likes.
+  if (!PyObject_TypeCheck(object.ptr(), frame_type)) return false;
   return reinterpret_cast<py::detail::instance*>(object.ptr())->get_value_and_holder().holder_constructed();
 }
 
@@ -163,7 +187,9 @@ void BufferHold::acquire(py::handle object, const char* name) {
                              py::str(error.value()).cast<std::string>() + ": give a live uint8 array");
   }
   held_ = true;
-  const std::string_view format = view_.format == nullptr ? "B" : view_.format;
+  std::string_view format = view_.format == nullptr ? "B" : view_.format;
+  if (format.size() == 2 && std::string_view("@=<>!").find(format[0]) != std::string_view::npos)
+    format.remove_prefix(1);
   if (format != "B") {
     raise_frame_format_error(std::string(name) + ": dtype of buffer format '" + std::string(format) + "': use uint8");
   }
@@ -215,7 +241,7 @@ class FrameBuilder {
     set_size(py::int_(width), py::int_(height));
     require_dense_rows(hold.view(), "array");
     const auto* data = static_cast<const uint8_t*>(hold.view().buf);
-    const ptrdiff_t stride = hold.view().strides[0];
+    const ptrdiff_t stride = stride_bytes(hold.view(), 0);
     const int line_bytes = info().row_bytes(0, view().width);
     // Rows of all planes follow one another; those of a plane with half as long rows lie two on a line.
     int line = 0;
@@ -263,7 +289,7 @@ class FrameBuilder {
     }
     require_dense_rows(buffer, name);
     plane.data = static_cast<const uint8_t*>(buffer.buf);
-    plane.stride_bytes = buffer.strides[0];
+    plane.stride_bytes = stride_bytes(buffer, 0);
     view().planes[p] = plane;
   }
 
@@ -351,7 +377,9 @@ Raises:
 
 void bind_frame(py::module_& module) {
   const py::tuple square = py::make_tuple(1, 1);
-  py::class_<Frame>(module, "Frame", kFrameDoc)
+  py::class_<Frame> frame(module, "Frame", kFrameDoc);
+  frame_type = reinterpret_cast<PyTypeObject*>(frame.ptr());
+  frame
       .def(py::init(&frame_from_planes), py::arg("planes"), py::arg("format"), py::arg("width"), py::arg("height"),
            py::kw_only(), py::arg("matrix") = py::none(), py::arg("full_range") = py::none(), py::arg("rotation") = 0,
            py::arg("pixel_aspect") = square, py::arg("pts_ns") = py::none())

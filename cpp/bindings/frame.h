@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include <array>
+#include <string>
 
 #include "stillcast/frame.h"
 
@@ -38,7 +39,7 @@ class Frame {
 };
 
 // Whether it is a Frame, and one whose __init__ has run: Frame.__new__ alone makes an object without a frame.
-[[nodiscard]] bool is_frame(pybind11::handle object);
+[[nodiscard]] bool is_frame(pybind11::handle object) noexcept;
 
 void bind_frame(pybind11::module_& module);
 

@@ -23,8 +23,7 @@ uint64_t weighted_sum(const uint32_t* samples, int step, const uint16_t* weights
 
 void AreaAxis::build(int extent, int sub, int cells) {
   if (extent == extent_ && sub == sub_ && cells == this->cells()) return;
-  extent_ = extent;
-  sub_ = sub;
+  extent_ = 0;  // until the table is whole
   spans_.clear();
   weights_.clear();
   // In units of 1/cells of a luma pixel every border is a whole number: cells are `extent` long, samples `sub * cells`.
@@ -43,6 +42,8 @@ void AreaAxis::build(int extent, int sub, int cells) {
       given = due;
     }
   }
+  extent_ = extent;
+  sub_ = sub;
 }
 
 void Downscaler::scale(const FrameView& frame, std::array<ScaledPlane, 3>& to) {
@@ -63,18 +64,22 @@ void Downscaler::scale_together(const FrameView& frame, int first, int end, std:
   const Component& grid = components[static_cast<size_t>(first)];
   const PlaneView& plane = frame.planes[static_cast<size_t>(grid.plane)];
   const ScaledPlane& like = to[static_cast<size_t>(first)];
-  horizontal_.build(frame.width, grid.sub_x, like.width());
-  vertical_.build(frame.height, grid.sub_y, like.height());
+  auto& [horizontal, vertical] = grids_[grid.sub_x == 1 ? 0 : 1];
+  horizontal.build(frame.width, grid.sub_x, like.width());
+  vertical.build(frame.height, grid.sub_y, like.height());
   sums_.resize(static_cast<size_t>(plane.row_bytes));
   for (int y = 0; y < like.height(); ++y) {
-    sum_rows(plane, vertical_.span(y));
-    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(end); ++i) weigh_row(components[i], to[i], y);
+    sum_rows(plane, vertical, y);
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(end); ++i) {
+      weigh_row(components[i], horizontal, to[i].row(y));
+    }
   }
 }
 
-void Downscaler::sum_rows(const PlaneView& plane, const AreaAxis::Span& span) {
+void Downscaler::sum_rows(const PlaneView& plane, const AreaAxis& vertical, int y) {
   std::fill(sums_.begin(), sums_.end(), 0U);
-  const uint16_t* weights = vertical_.weights(span);
+  const AreaAxis::Span& span = vertical.span(y);
+  const uint16_t* weights = vertical.weights(span);
   for (int i = 0; i < span.count; ++i) {
     const uint8_t* row = plane.row(span.first + i);
     const uint16_t weight = weights[i];
@@ -82,14 +87,13 @@ void Downscaler::sum_rows(const PlaneView& plane, const AreaAxis::Span& span) {
   }
 }
 
-void Downscaler::weigh_row(const Component& component, ScaledPlane& to, int y) const noexcept {
+void Downscaler::weigh_row(const Component& component, const AreaAxis& horizontal, uint16_t* to) const noexcept {
   const uint32_t* samples = sums_.data() + component.offset_bytes;
-  uint16_t* out = to.row(y);
-  for (int x = 0; x < to.width(); ++x) {
-    const AreaAxis::Span& span = horizontal_.span(x);
+  for (int x = 0; x < horizontal.cells(); ++x) {
+    const AreaAxis::Span& span = horizontal.span(x);
     const uint32_t* from = samples + static_cast<ptrdiff_t>(span.first) * component.step_bytes;
-    const uint64_t sum = weighted_sum(from, component.step_bytes, horizontal_.weights(span), span.count);
-    out[x] = static_cast<uint16_t>((sum + kHalf) >> kDropBits);
+    const uint64_t sum = weighted_sum(from, component.step_bytes, horizontal.weights(span), span.count);
+    to[x] = static_cast<uint16_t>((sum + kHalf) >> kDropBits);
   }
 }
 

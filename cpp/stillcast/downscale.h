@@ -58,11 +58,16 @@ class Downscaler {
 
  private:
   void scale_together(const FrameView& frame, int first, int end, std::array<ScaledPlane, 3>& to);
-  void sum_rows(const PlaneView& plane, const AreaAxis::Span& span);
-  void weigh_row(const Component& component, ScaledPlane& to, int y) const noexcept;
+  void sum_rows(const PlaneView& plane, const AreaAxis& vertical, int y);
+  void weigh_row(const Component& component, const AreaAxis& horizontal, uint16_t* to) const noexcept;
 
-  AreaAxis horizontal_;
-  AreaAxis vertical_;
+  struct Grid {
+    AreaAxis horizontal;
+    AreaAxis vertical;
+  };
+
+  // Of the full components, and of the subsampled ones: both stay as they are while the geometry does.
+  std::array<Grid, 2> grids_;
   std::vector<uint32_t> sums_;
 };
 

@@ -22,8 +22,10 @@ void ReadyList::unlist_all(Use use) {
   while (node != nullptr) {
     Feed* next = node->next_ready_;
     std::shared_ptr<Feed> feed = std::move(node->self_);
-    // SYNC POINT feed.listed: the release pairs with the acquire of the next announce(), which writes self_ again.
-    node->listed_.store(false, std::memory_order_release);
+    // SYNC POINT feed.listed: pairs with the exchange in announce(), both ways. An announce() that found the feed
+    // listed is seen from here on with all that went before it, a closed gate as well as a frame; a plain store would
+    // let the reads that follow go first. And the next announce() may write self_ again.
+    node->listed_.exchange(false, std::memory_order_acq_rel);
     use(std::move(feed));
     node = next;
   }
@@ -101,7 +103,7 @@ void Feed::lower_gate() noexcept {
 }
 
 void Feed::announce() noexcept {
-  // SYNC POINT feed.listed: pairs with the release in ReadyList::take_all().
+  // SYNC POINT feed.listed: pairs with the exchange in ReadyList::unlist_all().
   if (!listed_.exchange(true, std::memory_order_acq_rel)) intake_->ready.push(shared_from_this());
   intake_->wakeup.notify();
   // SYNC POINT intake.stopped: in the one order of ready.head and this, either the stopping sampler finds this feed in
@@ -111,6 +113,7 @@ void Feed::announce() noexcept {
 
 void Feed::request_snapshot() {
   const std::lock_guard lock(mutex_);
+  if (closed()) return;
   if (!due_.snapshot_ns) due_.snapshot_ns = intake_->clock->monotonic_ns();
   raise_gate();
 }

@@ -54,6 +54,7 @@ std::shared_ptr<Feed> Sampler::open_feed(const FeedSettings& settings) {
 }
 
 void Sampler::start() {
+  if (thread_.joinable() || stopping_.load(std::memory_order_relaxed)) return;
   thread_ = std::thread([this] { run(); });
 }
 

@@ -42,7 +42,7 @@ class Sampler {
   [[nodiscard]] const Counters& counters() const noexcept { return intake_->counters; }
   [[nodiscard]] const FrameRing& ring() const noexcept { return intake_->ring; }
 
-  // One thread.
+  // One thread. The second call does nothing.
   void start();
   // Takes no further frame, makes stills of those that were copied, closes the queue. Idempotent.
   void stop();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -42,11 +43,11 @@ class StillQueue {
     CapturedStillPtr dropped;
     {
       const std::lock_guard lock(mutex_);
-      if (stills_.size() == capacity_) {
+      stills_.push_back(std::move(still));
+      if (stills_.size() > capacity_) {
         dropped = std::move(stills_.front());
         stills_.pop_front();
       }
-      stills_.push_back(std::move(still));
     }
     filled_.notify_one();
     return dropped;

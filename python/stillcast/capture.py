@@ -97,6 +97,10 @@ class Capture:
         """Wait for a still; None after ``timeout_s`` seconds, or at once when all is over."""
         return self._sampler.take(timeout_s)
 
+    def queued(self) -> int:
+        """How many pictures ``take`` would give now."""
+        return self.counters().queued
+
     def counters(self) -> CaptureCounters:
         """Read the counters; each is right, together they are a snapshot in motion."""
         return CaptureCounters(**self._sampler.counters())

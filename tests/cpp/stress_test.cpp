@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <random>
 #include <thread>
 
 #include "stillcast/sampler.h"
@@ -82,6 +84,24 @@ TEST(Stress, HostsPushWhileFeedsOpenCloseAndTheSamplerStops) {
   for (std::thread& host : hosts) host.join();
   EXPECT_GT(stills, 0);
   EXPECT_EQ(sampler.ring().free_slots(), 2);
+}
+
+// A close that comes while the sampler takes the feed off its list must not be overlooked.
+TEST(Stress, EveryClosedFeedIsRetired) {
+  constexpr int kRounds = 20'000;
+  Sampler sampler(std::make_shared<SystemClock>(), {.slots = 4, .slot_bytes = 4096, .queue_capacity = 4});
+  sampler.start();
+  OwnedFrame frame(PixelFormat::kGray8, 16, 16);
+  std::mt19937 random(5);
+  for (int i = 0; i < kRounds; ++i) {
+    const auto feed = sampler.open_feed({1000 * kNsPerSecond, {{2, 2}, 50}});
+    feed->push(frame.view());
+    for (std::atomic<uint64_t> pause = random() % 400; pause > 0; --pause) {
+    }
+    feed->close();
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!feed->retired()) ASSERT_LT(std::chrono::steady_clock::now(), patience) << "round " << i;
+  }
 }
 
 }  // namespace

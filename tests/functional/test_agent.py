@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -219,7 +220,9 @@ def test_geometry_and_format_may_change_in_mid_stream(agent: stillcast.Agent) ->
     assert sizes == [(64, 36), (4096, 2160), (64, 36), (33, 99)]
 
 
-@pytest.mark.parametrize("thing", [None, 3, "frame", b"bytes", np.zeros((4, 4), np.uint8), object(), BARE])
+@pytest.mark.parametrize(
+    "thing", [None, 3, "frame", b"bytes", np.zeros((4, 4), np.uint8), object(), BARE, MagicMock(spec=stillcast.Frame)]
+)
 def test_push_never_raises_and_counts_what_is_no_frame(agent: stillcast.Agent, thing: object) -> None:
     feed = agent.open_feed("lobby", "91")
     wait_until(lambda: feed.wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import mmap
 import weakref
@@ -113,6 +114,10 @@ def test_what_is_not_said_is_taken_from_size_and_format() -> None:
     assert Frame.from_array(noise(4, 4), "GRAY8").full_range
 
 
+def test_bytes_of_ctypes_are_bytes() -> None:
+    assert Frame.from_array(((ctypes.c_uint8 * 4) * 4)(), "GRAY8").width == 4
+
+
 def test_facts_of_a_frame_read_back() -> None:
     frame = Frame.from_array(
         noise(4, 6), "GRAY8", matrix="bt2020", full_range=False, rotation=270, pixel_aspect=(64, 45), pts_ns=-(2**62)
@@ -159,6 +164,9 @@ REFUSALS: dict[str, tuple[Callable[[], Frame], str]] = {
     "transposed": (lambda: Frame.from_array(noise(8, 4).T, "GRAY8"), "stride.*side by side"),
     "format": (lambda: Frame.from_array(noise(4, 4), "I421"), "format: 'I421': use one of I420, NV12"),
     "format type": (lambda: Frame.from_array(noise(4, 4), 3), "format: 3: use one of"),
+    "long text": (lambda: Frame.from_array(noise(4, 4), "\u00e9" * 100), r"format: '\\xe9.*\.\.\.: use one of"),
+    "no UTF-8": (grey(matrix="\udc80"), r"matrix: '\\udc80': use"),
+    "range as text": (grey(full_range="false"), "full_range: 'false': use True, False or None"),
     "plane count": (lambda: Frame([noise(4, 4)], "I420", 4, 4), "planes: 1 of them: I420 has 3"),
     "planes as array": (lambda: Frame(noise(4, 4), "GRAY8", 4, 4), "planes: .*ndarray.*: give a sequence of 1 arrays"),
     "plane shape": (

@@ -69,9 +69,10 @@ class Agent:
             report_missed=self._delivery.report_missed,
             tell=self._listeners.tell,
         )
-        self._mutex = threading.Lock()  # guards the two below
+        self._mutex = threading.RLock()  # guards the next three; a signal handler may come in again
         self._started = False
         self._stopped = False
+        self._stopper: int | None = None
         self._over = threading.Event()
 
     def start(self) -> None:
@@ -116,8 +117,11 @@ class Agent:
             if not self._started:
                 return
             stopping, self._stopped = self._stopped, True
+            if not stopping:
+                self._stopper = threading.get_ident()
         if stopping:
-            if not self._listeners.is_current_thread():
+            # A function of on_still and a signal handler would wait for themselves.
+            if not self._listeners.is_current_thread() and self._stopper != threading.get_ident():
                 self._over.wait(timeout)
             return
         atexit.unregister(self.stop)
@@ -205,7 +209,9 @@ class Agent:
             True once nothing waits; False if that was not so in time, or if a still was given up since the start.
         """
         deadline = time.monotonic() + timeout
-        while not self._all_is_spooled():
+        captured = self._capture.counters()
+        wanted = captured.in_work + captured.tick_stills + captured.snapshot_stills
+        while not self._is_spooled(wanted):
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK_S)
@@ -220,12 +226,13 @@ class Agent:
             self._delivery.stats(),
         )
 
-    def _all_is_spooled(self) -> bool:
-        # In this order: what moves on meanwhile is seen later, not missed.
+    def _is_spooled(self, stills: int) -> bool:
+        # In this order: what moves on meanwhile is seen later, not missed. Not every frame in work becomes a still.
         captured = self._capture.counters()
         tally = self._collector.tally()
-        spooled = tally.spooled + tally.spool_failed - tally.shown_again
-        return captured.in_work == 0 and captured.tick_stills + captured.snapshot_stills <= spooled
+        spooled = tally.spooled + tally.spool_failed + tally.unknown - tally.shown_again
+        idle = captured.in_work == 0 and captured.tick_stills + captured.snapshot_stills <= spooled
+        return idle or spooled >= stills
 
     def _check_names(self, cname: str, uid: str) -> None:
         prefix = self._config.storage.prefix

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -33,6 +33,9 @@ class PictureSource(Protocol):
     def take(self, timeout_s: float) -> CapturedPicture | None:
         """Wait for the next one; None after the time, or when no more will come."""
 
+    def queued(self) -> int:
+        """How many wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissedStill:
@@ -53,6 +56,7 @@ class Tally:
     spooled: int = 0
     spool_failed: int = 0
     shown_again: int = 0
+    unknown: int = 0
 
 
 class Collector:
@@ -90,6 +94,10 @@ class Collector:
         self._feeds: dict[int, Feed] = {}
         self._tally = Tally()
         self._logged_at: float | None = None
+        # The collector's thread only: pictures taken, and at how many of them a retired feed can be forgotten.
+        self._taken = 0
+        self._leaving: dict[int, int] = {}
+        self._look_at = 0.0
 
     def start(self) -> None:
         """Start the thread."""
@@ -118,7 +126,7 @@ class Collector:
     def tally(self) -> Tally:
         """What was counted so far."""
         with self._mutex:
-            return Tally(self._tally.spooled, self._tally.spool_failed, self._tally.shown_again)
+            return replace(self._tally)
 
     def accept_again(self, feed: Feed, captured: CapturedPicture) -> Still:
         """Make one more still of a picture that was captured before, for a snapshot that no newer frame came for.
@@ -133,30 +141,36 @@ class Collector:
     def _run(self) -> None:
         while True:
             ending = self._ending.is_set()
-            gone = self._retired()
             captured = self._source.take(_LOOK_S)
             if captured is not None:
+                self._taken += 1
                 self._accept(captured)
             elif ending:
                 return
-            else:
-                self._forget(gone)
+            if (now := time.monotonic()) >= self._look_at:
+                self._look_at = now + _LOOK_S
+                self._forget_retired()
 
-    # A retired feed has put its last picture into the queue; once that has been seen empty, it can be forgotten.
-    def _retired(self) -> list[int]:
+    # A retired feed has put its last picture into the queue: once all that waited then is taken, it can be forgotten.
+    def _forget_retired(self) -> None:
         with self._mutex:
-            return [feed_id for feed_id, feed in self._feeds.items() if feed.retired]
-
-    def _forget(self, feed_ids: list[int]) -> None:
-        with self._mutex:
-            for feed_id in feed_ids:
-                del self._feeds[feed_id]
+            for feed_id in [feed_id for feed_id, taken in self._leaving.items() if self._taken >= taken]:
+                del self._feeds[feed_id], self._leaving[feed_id]
+            retired = [feed_id for feed_id, feed in self._feeds.items() if feed.retired]
+        last = self._taken + self._source.queued()
+        for feed_id in retired:
+            self._leaving.setdefault(feed_id, last)
 
     def _accept(self, captured: CapturedPicture) -> None:
         with self._mutex:
-            feed = self._feeds[captured.feed_id]
+            feed = self._feeds.get(captured.feed_id)
+            self._tally.unknown += feed is None
+        if feed is not None:
+            self._accept_of(feed, captured)
+
+    def _accept_of(self, feed: Feed, captured: CapturedPicture) -> None:
         if captured.missed is not None:
-            self._report(feed, captured, _REPORTS[captured.missed])
+            self._report(feed, captured, _REPORTS.get(captured.missed, captured.missed))
             return
         try:
             answer: Still | Exception = self._spool_still(feed, captured, frame_age_ms=captured.frame_age_ms)

@@ -73,14 +73,14 @@ class Feed:
         next frame is what you want.
 
         Args:
-            timeout: seconds to wait for the next frame.
+            timeout: seconds to wait for the next frame; a frame that was just pushed is waited for a little longer.
 
         Raises:
             NoFrameError: no frame came in time and there was none before.
             ClosedError: the feed or its agent is closed.
             SpoolError: the still could not be spooled.
         """
-        patience_s = max(0.0, timeout)
+        patience_s = min(max(0.0, timeout), threading.TIMEOUT_MAX)
         waiting: Future[Still] = Future()
         with self._mutex:
             if self._closed:
@@ -123,11 +123,12 @@ class Feed:
     def _show_again(self, waiting: Future[Still], timeout: float) -> Still:
         self._await_frames_in_work(waiting)
         with self._mutex:
-            if waiting in self._waiting:
+            answered = waiting not in self._waiting
+            if not answered:
                 self._waiting.remove(waiting)
             if not self._waiting:
                 self._native.cancel_snapshot()
-        if waiting.done():  # it came at the last moment
+        if answered:  # it came at the last moment
             return waiting.result()
         if (captured := self._native.last_still()) is None:
             raise NoFrameError(

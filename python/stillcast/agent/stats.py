@@ -11,8 +11,8 @@ class AgentStats:
     """What happened since the agent's start, and what waits now.
 
     Every tick is accounted for: ``ticks == stills - snapshots + sum(missed.values()) + waiting_ticks``. Every still is
-    too: ``stills == queued + spooled + spool_failed``, and what is spooled is stored, waits, was given up as a dead
-    letter, or was dropped by a cap with its reason.
+    too: ``stills == queued + spooled + spool_failed`` but for the one in hand, and what is spooled is stored, waits,
+    was given up as a dead letter, or was dropped by a cap with its reason.
 
     Attributes:
         feeds: feeds that are open.
@@ -24,7 +24,7 @@ class AgentStats:
             the machine did not keep up), ``closed`` (the feed ended first), ``encode_failed``, ``queue_full``.
         refused: pushes that were not taken, by reason: ``closed``, ``not_a_frame``, ``no_slot`` (every slot of the
             ring in use), ``slot_too_small`` (frames became larger: the ring grows for the next one).
-        queued: stills between the encoder and the spool.
+        queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
         listener_dropped: stills of which functions given to ``on_still`` were not told because they are too slow.

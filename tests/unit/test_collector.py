@@ -1,0 +1,183 @@
+"""The collector between the sampler and the spool, with a source that tests feed and a spool that may fail."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stillcast.agent.collector import Collector
+from stillcast.agent.feed import FeedFacts
+from stillcast.errors import SpoolError
+from support.stills import make_spool, wait_until
+
+UTC_NS = 1_700_000_000_123_999_999
+
+
+def picture(feed_id: int = 0, **facts: object) -> Any:
+    encoded = SimpleNamespace(jpeg=b"\xff\xd8", width=2, height=2, mean_luma=1.0, luma_deviation=0.0, dhash=0)
+    given = {
+        "picture": encoded,
+        "feed_id": feed_id,
+        "tick": True,
+        "snapshot": False,
+        "missed": None,
+        "captured_utc_ns": UTC_NS,
+        "pushed_ns": 0,
+        "frame_age_ms": 1.5,
+        "lateness_ms": 2.5,
+        "source_width": 4,
+        "source_height": 4,
+        "pts_ns": None,
+    }
+    return SimpleNamespace(**{**given, **facts})
+
+
+class Source:
+    """Gives what tests put; ``busy`` keeps it from ever being empty."""
+
+    def __init__(self) -> None:
+        self.pictures: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.busy = False
+
+    def take(self, timeout_s: float) -> Any:
+        if self.busy:
+            return picture()
+        try:
+            return self.pictures.get(timeout=min(timeout_s, 0.01))
+        except queue.Empty:
+            return None
+
+    def queued(self) -> int:
+        return self.pictures.qsize()
+
+
+class FakeFeed:
+    def __init__(self) -> None:
+        self.facts = FeedFacts(cname="lobby", uid="91", extra_info="")
+        self.retired = False
+        self.answer: Future[object] = Future()
+
+    def answer_snapshots(self, answer: object) -> None:
+        self.answer.set_result(answer)
+
+
+class Rig:
+    def __init__(self, path: Path) -> None:
+        self.source, self.feed = Source(), FakeFeed()
+        self.delivered: list[Any] = []
+        self.told: list[Any] = []
+        self.reports: list[tuple[Any, str]] = []
+        self.spool = make_spool(path)
+        self.spool.open()
+        self.collector = Collector(
+            self.source,
+            self.spool,
+            prefix=("a",),
+            deliver=self.delivered.append,
+            report_missed=lambda missed, msg: self.reports.append((missed, msg)),
+            tell=self.told.append,
+        )
+        self.collector.add(0, self.feed)  # type: ignore[arg-type]
+        self.collector.start()
+
+    def end(self) -> bool:
+        ended = self.collector.stop(30)
+        self.spool.close()
+        return ended
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path / "spool")
+    yield rig
+    rig.source.busy = False
+    rig.end()
+
+
+def fail_puts(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def put(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(rig.spool, "put", put)
+
+
+def test_a_picture_becomes_a_still_that_is_spooled_delivered_and_told_of(rig: Rig) -> None:
+    rig.source.pictures.put(picture())
+    wait_until(lambda: rig.told)
+    (still,) = rig.told
+    assert still.captured_at.timestamp() == pytest.approx(1_700_000_000.123, abs=1e-6)  # cut, not rounded
+    assert (still.frame_age_ms, still.lateness_ms) == (1.5, 2.5)
+    assert [item.sid for item in rig.delivered] == [still.sid]
+    assert still.object_key.startswith("a/20231114/")
+    assert rig.collector.tally().spooled == 1
+
+
+def test_all_that_is_queued_is_collected_before_the_end(rig: Rig) -> None:
+    for _ in range(50):
+        rig.source.pictures.put(picture())
+    assert rig.end()
+    assert len(rig.told) == 50
+
+
+@pytest.mark.parametrize("error", [SpoolError("spool.path: full"), RuntimeError("new")], ids=["spool", "any"])
+def test_a_still_that_cannot_be_spooled_is_counted_and_answered_and_the_next_one_is_made(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    with monkeypatch.context() as broken:
+        fail_puts(rig, broken, error)
+        rig.source.pictures.put(picture(snapshot=True))
+        assert rig.feed.answer.result(30) is error
+        wait_until(lambda: rig.collector.tally().spool_failed == 1)
+    rig.source.pictures.put(picture())
+    wait_until(lambda: rig.collector.tally().spooled == 1)
+    assert [msg for _, msg in rig.reports] == ["Not spooled"] * isinstance(error, SpoolError)
+    assert len(caplog.records) == 1
+
+
+def test_spool_errors_are_logged_once_a_minute(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail_puts(rig, monkeypatch, SpoolError("spool.path: full"))
+    for _ in range(20):
+        rig.source.pictures.put(picture())
+    wait_until(lambda: rig.collector.tally().spool_failed == 20)
+    assert len(caplog.records) == 1
+
+
+def test_a_missed_tick_is_reported_as_the_still_it_would_have_been(rig: Rig) -> None:
+    rig.source.pictures.put(picture(missed="no_frame"))
+    wait_until(lambda: rig.reports)
+    ((missed, msg),) = rig.reports
+    assert msg == "No frame"
+    assert missed.request_id.startswith(missed.object_key.split("/")[-1][:32])
+    assert not rig.told
+
+
+def test_a_picture_of_an_unknown_feed_ends_nothing(rig: Rig) -> None:
+    rig.source.pictures.put(picture(feed_id=7))
+    rig.source.pictures.put(picture())
+    wait_until(lambda: rig.told)
+    assert rig.collector.tally().unknown == 1
+
+
+def test_a_retired_feed_is_forgotten_however_busy_the_others_are(rig: Rig) -> None:
+    gone = FakeFeed()
+    gone.retired = True
+    rig.collector.add(1, gone)  # type: ignore[arg-type]
+    rig.source.busy = True
+    wait_until(lambda: len(rig.collector.feeds()) == 1)
+    assert rig.collector.feeds() == [rig.feed]
+
+
+def test_a_picture_shown_again_is_a_still_of_its_own(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stillcast.agent.collector.age_ms", lambda _captured: 700.0)
+    stills = [rig.collector.accept_again(rig.feed, picture()) for _ in range(2)]  # type: ignore[arg-type]
+    assert {still.frame_age_ms for still in stills} == {700.0}
+    assert len({still.sid for still in stills}) == 2
+    assert rig.collector.tally().shown_again == 2
