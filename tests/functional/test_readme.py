@@ -69,7 +69,8 @@ def test_the_table_of_settings_names_every_setting_and_no_other() -> None:
     }
     known |= {f"source.{key}" for key in ("url", "cname", "uid", "interval", "max_size", "quality", "extra_info")}
     told = set(table_keys()) | set(re.findall(r"`((?:storage|callback)\.allow_http)`", README))
-    files = {"storage.access_key_file", "storage.secret_key_file", "callback.secret_file"}
+    files = {f"{name}_file" for name in ("storage.access_key", "storage.secret_key", "storage.session_token")}
+    files.add("callback.secret_file")
     assert all(name.split(".")[1] in README for name in files)
     assert told == known - files
 

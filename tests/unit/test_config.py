@@ -209,7 +209,7 @@ def test_every_problem_of_every_layer_is_reported_at_once(
     [
         ("STILLCAST_CAPTURE_INTERVALL", "is not a setting: did you mean STILLCAST_CAPTURE_INTERVAL?"),
         ("STILLCAST_STORAGE___URL", "is not a setting: did you mean STILLCAST_STORAGE_URL?"),
-        ("STILLCAST_SPOOL", "is not a setting: use STILLCAST_SPOOL_ and one of path, max_bytes, max_age, durability"),
+        ("STILLCAST_SPOOL", "is not a setting: use STILLCAST_SPOOL_ and one of path, max_bytes"),
         ("STILLCAST_SPOOL_QQQQQQQQQQQQQQQQQQ", "is not a setting: use STILLCAST_SPOOL_ and one of path"),
         ("STILLCAST_SOURCE_URL", "is not a setting: use STILLCAST_SOURCE with a JSON array"),
     ],

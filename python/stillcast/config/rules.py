@@ -184,6 +184,11 @@ def byte_size(value: object) -> object:
     return int(given)
 
 
+def byte_size_or_zero(value: object) -> object:
+    """Take what ``byte_size`` takes, or 0."""
+    return 0 if not isinstance(value, bool) and value == 0 else byte_size(value)
+
+
 def duration(value: object) -> object:
     """Take seconds, or text as "45s", "30m", "72h" or "7d"; above 0."""
     right = 'use seconds, or a time as "45s", "30m", "72h" or "7d", above 0'

@@ -83,7 +83,10 @@ class StorageConfig(BaseModel):
         prefix: the directories before the day in every object key.
         access_key: also when it came from ``access_key_file``; None leaves it to boto3's own chain.
         secret_key: also when it came from ``secret_key_file``.
-        session_token: of temporary credentials.
+        session_token: of temporary credentials; also when it came from ``session_token_file``.
+        engine: what speaks to the bucket.
+        verify_digest: hold the ETag or checksum of the store's answer against our own.
+        create_only: ask the store never to replace an object (``If-None-Match: *``).
     """
 
     model_config = _MODEL
@@ -103,7 +106,11 @@ class StorageConfig(BaseModel):
     access_key: OptionalSecret = Field(default=None, validate_default=True)
     secret_key_file: OptionalSecretFile = None
     secret_key: OptionalSecret = Field(default=None, validate_default=True)
-    session_token: OptionalSecret = None
+    session_token_file: OptionalSecretFile = None
+    session_token: OptionalSecret = Field(default=None, validate_default=True)
+    engine: Annotated[Literal["boto3", "obstore"], BeforeValidator(rules.one_of("boto3", "obstore"))] = "boto3"
+    verify_digest: Flag = True
+    create_only: Flag = False
 
     @rule_on("endpoint")
     @classmethod
@@ -111,7 +118,7 @@ class StorageConfig(BaseModel):
         _refuse_clear(value, info, "storage")
         return value
 
-    @rule_on("access_key", "secret_key")
+    @rule_on("access_key", "secret_key", "session_token")
     @classmethod
     def _from_file(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         return secret_values.from_file_if_given(value, info, section="storage", rule=secret_values.secret_text)
@@ -172,7 +179,9 @@ class CallbackConfig(BaseModel):
         url: where to post; None sends no callbacks.
         allow_http: let ``url`` be http on a host that is not loopback.
         timeout: seconds for an attempt in all, 0.1 to 60.
-        attempts: in all, 1 to 10.
+        attempts: in all with the profile ``immediate``, 1 to 10.
+        profile: ``immediate`` makes all attempts at once; ``standard`` one at a time over three days, as Standard
+            Webhooks recommends.
         extra_info: goes out as ``callbackData``, 1,024 UTF-8 bytes at most.
         secret: Standard Webhooks secret, also when it came from ``secret_file``; None signs nothing.
         report_failures: tell of ticks without a still too.
@@ -186,6 +195,9 @@ class CallbackConfig(BaseModel):
     url: Annotated[str | None, BeforeValidator(rules.optional(addresses.callback_url))] = None
     timeout: Annotated[float, BeforeValidator(rules.number(0.1, 60, "seconds"))] = 5.0
     attempts: Annotated[int, BeforeValidator(rules.whole_number(1, 10, "a whole number"))] = 3
+    profile: Annotated[Literal["immediate", "standard"], BeforeValidator(rules.one_of("immediate", "standard"))] = (
+        "immediate"
+    )
     extra_info: ExtraInfo = ""
     secret_file: OptionalSecretFile = None
     secret: Annotated[SecretStr | None, BeforeValidator(rules.optional(secret_values.webhook_secret))] = Field(
@@ -213,7 +225,12 @@ class SpoolConfig(BaseModel):
     Attributes:
         path: the spool's directory.
         max_bytes: most bytes it may hold, at least 1 MiB.
+        max_files: most stills it may hold, 1 to 100,000,000.
         max_age: seconds after which a still that nobody took is dropped, above 0.
+        min_free: bytes of its disk that it leaves free for others; 0 leaves none.
+        max_feed_share: a feed that holds more than this part of the spool loses its own oldest still when a cap is
+            reached, 0.01 to 1; 1 lets any feed fill it.
+        allow_tmpfs: let ``path`` be in memory, where a restart of the machine loses it.
         durability: what a spooled still survives: the process's death, or the machine's loss of power.
     """
 
@@ -221,6 +238,10 @@ class SpoolConfig(BaseModel):
 
     path: Annotated[Path, BeforeValidator(rules.path)] = Field(default_factory=_default_path, validate_default=True)
     max_bytes: Annotated[int, BeforeValidator(rules.byte_size)] = 2 << 30
+    max_files: Annotated[int, BeforeValidator(rules.whole_number(1, 100_000_000, "a number of files"))] = 1_000_000
+    min_free: Annotated[int, BeforeValidator(rules.byte_size_or_zero)] = 64 << 20
+    max_feed_share: Annotated[float, BeforeValidator(rules.number(0.01, 1, "a part"))] = 0.25
+    allow_tmpfs: Flag = False
     max_age: Annotated[float, BeforeValidator(rules.duration)] = 72 * 3600.0
     durability: Annotated[Literal["process", "power"], BeforeValidator(rules.one_of("process", "power"))] = "process"
 
