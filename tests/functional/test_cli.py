@@ -24,6 +24,7 @@ from stillcast.receiver import Receiver
 from stillcast.spool import Spool, State
 from stillcast.stills import Still
 from support.cli import environment, running, settings, stillcast
+from support.settings import write_secret
 
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
@@ -148,7 +149,7 @@ def post(url: str, body: bytes) -> int:
 
 
 def test_receive_prints_good_callbacks_and_says_what_is_wrong_with_others(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(SECRET + "\n")
+    write_secret(tmp_path / "secret", SECRET + "\n")
     with running("receive", "--port", "0", "--secret-file", tmp_path / "secret", "--json") as server:
         url = server.wait_for("listening on ").split()[3].rstrip(",")
         more = f'secret_file = "{tmp_path / "secret"}"\n'

@@ -19,6 +19,7 @@ from stillcast.config import AgentConfig, FeedConfig, checked
 from stillcast.delivery import Delivery, DeliveryStats
 from stillcast.errors import ClosedError, ConfigError
 from stillcast.naming import ObjectKeyError, format_object_key
+from stillcast.redaction import LogRedaction, Redactor
 from stillcast.spool import Spool
 from stillcast.stills import Still
 from stillcast.storage import StorageFailure, open_store
@@ -44,6 +45,7 @@ class Agent:
             config: all settings; see ``AgentConfig.load``.
         """
         self._config = config
+        self._redaction = LogRedaction(Redactor(config.secrets()))
         reports = config.callback.report_failures and config.callback.url is not None
         self._capture = Capture(report_missed=reports)
         self._listeners = Listeners()
@@ -87,6 +89,7 @@ class Agent:
             if self._started:
                 raise ClosedError("agent: was started before: make a new Agent")
             self._started = True
+        self._redaction.start()
         try:
             self._spool.open()
             self._delivery.start()
@@ -94,6 +97,7 @@ class Agent:
             self._stopped = True
             self._spool.close()
             self._over.set()
+            self._redaction.stop()
             raise
         self._listeners.start()
         self._collector.start()
@@ -134,6 +138,7 @@ class Agent:
             self._listeners.stop(max(0.1, deadline - time.monotonic()))
         finally:
             self._spool.close()
+            self._redaction.stop()
             self._over.set()
 
     def __enter__(self) -> Self:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from stillcast.config.addresses import without_secrets
 from stillcast.errors import SourceError
+from stillcast.redaction import without_secrets
 
 _LIVE_OPTIONS: dict[str, dict[str, str]] = {
     # TCP, because over UDP one lost datagram tears pictures. One second of analysis, because what is read for it is

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from stillcast.naming import shown
+from stillcast.redaction import shown
 from stillcast.storage.failures import FailureKind, StorageFailure
 
 _NAME_BYTES_MAX: Final = 255  # of one path segment, on every common file system
