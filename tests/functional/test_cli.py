@@ -23,10 +23,9 @@ from stillcast.naming import format_object_key, new_sid, parse_object_key
 from stillcast.receiver import Receiver
 from stillcast.spool import Spool, State
 from stillcast.stills import Still
+from support.canaries import WEBHOOK_SECRET as SECRET
 from support.cli import environment, running, settings, stillcast
 from support.settings import write_secret
-
-SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
 
 def test_the_version_is_told() -> None:

@@ -11,7 +11,6 @@ from stillcast.config import AgentConfig, CallbackConfig, CaptureConfig, SpoolCo
 from stillcast.errors import ConfigError
 
 SECTIONS = {"capture": CaptureConfig, "storage": StorageConfig, "callback": CallbackConfig, "spool": SpoolConfig}
-CANARY = "cAnArY-51b2"
 SOURCE = {"url": "rtmp://127.0.0.1/live/lobby", "cname": "lobby", "uid": "91"}
 
 

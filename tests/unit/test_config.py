@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from stillcast.config import AgentConfig, CaptureConfig, SourceConfig
-from support.settings import CANARY, SOURCE, clear_environment, only_problem_of, problems_of, write_secret
+from support.canaries import CANARY
+from support.settings import SOURCE, clear_environment, only_problem_of, problems_of, write_secret
 
 CONTRACT_TOML = """
 [capture]

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from stillcast.config import AgentConfig, secret_files
 from stillcast.config.secret_files import read_secret, require_private
-from support.settings import CANARY, clear_environment, only_problem_of, problems_of, write_secret
+from support.canaries import CANARY, WEBHOOK_SECRET
+from support.settings import clear_environment, only_problem_of, problems_of, write_secret
 
 KEYS = {"access_key": "AKIA1"}
 EXISTING = "stillcast.storage.access_key, stillcast.storage.secret_key, stillcast.storage.session_token"
@@ -44,10 +45,10 @@ def test_a_file_of_its_owner_alone_or_read_by_its_group_is_taken(tmp_path: Path,
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o601, 0o666, 0o777, 0o647])
 def test_a_file_that_lets_everyone_in_is_refused_with_its_mode_and_the_way_out(tmp_path: Path, mode: int) -> None:
-    path = write_secret(tmp_path / "s", CANARY, mode)
+    path = write_secret(tmp_path / "secret", CANARY, mode)
     problem = only_problem_of(**storage_of(path))
     assert problem.startswith("storage.secret_key_file: ")
-    assert f": has mode {mode:04o}, which lets every user of this machine in: run chmod 600 {path}" in problem
+    assert f"has mode {mode:04o}, which lets every user of this machine in: run chmod 600 {path}" in problem
     assert CANARY not in problem
     path.chmod(0o600)
     assert AgentConfig.load(**storage_of(path)).storage.secret_key == SecretStr(CANARY)
@@ -55,13 +56,14 @@ def test_a_file_that_lets_everyone_in_is_refused_with_its_mode_and_the_way_out(t
 
 @pytest.mark.parametrize("mode", [0o620, 0o660, 0o630])
 def test_a_file_that_its_group_may_change_is_refused(tmp_path: Path, mode: int) -> None:
-    path = write_secret(tmp_path / "s", CANARY, mode)
+    path = write_secret(tmp_path / "secret", CANARY, mode)
     expected = f"has mode {mode:04o}, which lets its group change it: run chmod 600 {path}"
     assert expected in only_problem_of(**storage_of(path))
 
 
 def test_a_path_in_the_way_out_is_quoted_for_the_shell_and_the_terminal(tmp_path: Path) -> None:
-    path = write_secret(tmp_path / "a b;\x1b[2J", CANARY, 0o644)
+    (tmp_path / "a b;\x1b[2J").mkdir()
+    path = write_secret(tmp_path / "a b;\x1b[2J" / "secret", CANARY, 0o644)
     problem = only_problem_of(**storage_of(path))
     assert "run chmod 600 '" in problem
     assert problem.isprintable()
@@ -87,7 +89,7 @@ def test_only_this_user_and_root_may_own_a_secrets_file(mode: int, owner: int, e
 
 
 def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_secret(tmp_path / "s", CANARY)
+    path = write_secret(tmp_path / "secret", CANARY)
     owner = path.stat().st_uid
     monkeypatch.setattr(secret_files.os, "geteuid", lambda: owner + 1)
     monkeypatch.setattr(secret_files, "_ROOT", -1)
@@ -113,7 +115,9 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_up_the_start(tmp_path: Path
 
 
 def test_the_file_is_judged_after_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    good, loose = write_secret(tmp_path / "good", "innocent"), write_secret(tmp_path / "loose", CANARY, 0o644)
+    (tmp_path / "loose").mkdir()
+    good = write_secret(tmp_path / "good", "innocent")
+    loose = write_secret(tmp_path / "loose" / "secret", CANARY, 0o644)
     opened = os.open
 
     def open_another(path: Path, flags: int) -> int:  # who can swap the file does so between looking and opening
@@ -125,29 +129,28 @@ def test_the_file_is_judged_after_it_was_opened(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_receiver_refuses_a_loose_secret_file_too(tmp_path: Path) -> None:
-    path = write_secret(tmp_path / "secret", "whsec_" + "QUJD" * 8, 0o644)
+    path = write_secret(tmp_path / "secret", WEBHOOK_SECRET, 0o644)
     command = [sys.executable, "-m", "stillcast.cli", "receive", "--port", "0", "--seconds", "0.1", "--secret-file"]
     done = subprocess.run([*command, str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "--secret-file: " in done.stderr
     assert "has mode 0644" in done.stderr
-    assert "QUJD" not in done.stderr
+    assert WEBHOOK_SECRET not in done.stderr
 
 
 def test_credentials_of_systemd_are_found_by_their_names(credentials: Path) -> None:
-    webhook = "whsec_" + "QUJD" * 8
     for name, content in {
         "stillcast.storage.access_key": "AKIA1\n",
         "stillcast.storage.secret_key": CANARY,
         "stillcast.storage.session_token": "of the session",
-        "stillcast.callback.secret": webhook,
+        "stillcast.callback.secret": WEBHOOK_SECRET,
         "other.service": "not ours",
     }.items():
         write_secret(credentials / name, content, 0o440)
     config = AgentConfig.load()
     assert config.storage.credentials() == ("AKIA1", CANARY)
     assert config.storage.session_token == SecretStr("of the session")
-    assert config.callback.secret == SecretStr(webhook)
+    assert config.callback.secret == SecretStr(WEBHOOK_SECRET)
 
 
 def test_a_credential_with_an_unknown_name_is_a_problem_with_the_names_that_exist(credentials: Path) -> None:
@@ -170,9 +173,11 @@ def test_a_missing_directory_of_credentials_is_that_of_another_process(monkeypat
 
 @pytest.mark.parametrize("variable", ["$CREDENTIALS_DIRECTORY", "${CREDENTIALS_DIRECTORY}"])
 def test_a_path_may_begin_with_the_directory_of_credentials(credentials: Path, variable: str) -> None:
-    write_secret(credentials / "mine", CANARY)
+    write_secret(credentials / "secret", CANARY)
     (credentials / "ca.pem").write_text("of a CA")
-    config = AgentConfig.load(storage={**KEYS, "secret_key_file": f"{variable}/mine", "ca_file": f"{variable}/ca.pem"})
+    config = AgentConfig.load(
+        storage={**KEYS, "secret_key_file": f"{variable}/secret", "ca_file": f"{variable}/ca.pem"}
+    )
     assert config.storage.secret_key == SecretStr(CANARY)
     assert config.storage.ca_file == credentials / "ca.pem"
 
@@ -192,7 +197,7 @@ FORMS = ("secret_key", "secret_key_file")
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("below", "above"), itertools.combinations(LAYERS, 2))
+@pytest.mark.parametrize(("below", "above"), [*itertools.combinations(LAYERS, 2)])
 def test_the_upper_layers_form_of_a_secret_wins(
     below: str, above: str, form: str, credentials: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,13 +226,13 @@ def test_the_upper_layers_form_of_a_secret_wins(
 
 
 def test_both_forms_in_one_layer_stay_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STILLCAST_CALLBACK_SECRET", "whsec_" + "QUJD" * 8)
+    monkeypatch.setenv("STILLCAST_CALLBACK_SECRET", WEBHOOK_SECRET)
     monkeypatch.setenv("STILLCAST_CALLBACK_SECRET_FILE", "/x")
     assert only_problem_of().startswith("callback.secret: <hidden>: stands beside callback.secret_file")
 
 
 def test_an_override_of_none_takes_nothing_away_from_the_file_below(tmp_path: Path) -> None:
     toml = tmp_path / "stillcast.toml"
-    toml.write_text(f'[storage]\nsecret_key_file = "{write_secret(tmp_path / "s", CANARY)}"\n')
+    toml.write_text(f'[storage]\nsecret_key_file = "{write_secret(tmp_path / "secret", CANARY)}"\n')
     config = AgentConfig.load(toml, storage={**KEYS, "secret_key": None})
     assert config.storage.secret_key == SecretStr(CANARY)

@@ -20,11 +20,10 @@ from stillcast.storage import DirectoryStore, FailureKind, StorageFailure, open_
 from stillcast.storage.failures import kind_of, way_out
 from stillcast.storage.s3 import S3Store
 from support.callback_server import CallbackServer, Talk, answer, reset
+from support.canaries import ACCESS_KEY, SECRET_KEY
 from support.stills import make_still, storage_config
 
 KEY = make_still(sid="ab" * 16).object_key
-SECRET_KEY = "canary/secret+key"
-ACCESS_KEY = "CANARYACCESSKEY"
 STORED = answer(200, b"", 'ETag: "1"')
 
 
