@@ -54,9 +54,6 @@ class SourceConfig(FeedConfig):
     def _dump_url(self, _url: str) -> str:
         return self.public_url
 
-    def __repr_args__(self) -> list[tuple[str | None, object]]:
-        return [(name, self.public_url if name == "url" else value) for name, value in super().__repr_args__()]
-
     def secrets(self) -> Iterator[str]:
         """Give user, password and query of the address."""
         yield from filter(None, address_secrets(self.url))

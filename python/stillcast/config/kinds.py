@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from stillcast.config import rules, secret_files, secret_values
+from stillcast.redaction import without_secrets
 
 Interval = Annotated[float, BeforeValidator(rules.number(0.05, 86400, "seconds"))]
 Size = Annotated[tuple[int, int], BeforeValidator(rules.size)]
@@ -30,6 +31,12 @@ class Section(BaseModel):
     def secrets(self) -> Iterator[str]:
         """Give every secret in the clear, for a ``Redactor``; what is no secret is not among them."""
         yield from ()
+
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        return [
+            (name, without_secrets(value) if name == "url" and isinstance(value, str) else value)
+            for name, value in super().__repr_args__()
+        ]
 
     def __getstate__(self) -> dict[Any, Any]:
         if any(self.secrets()):

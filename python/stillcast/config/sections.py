@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_serializer
 from pydantic import field_validator as rule_on
 
 from stillcast.config import addresses, rules, secret_values
@@ -28,7 +28,7 @@ from stillcast.config.kinds import (
 )
 from stillcast.config.rules import ProblemsError
 from stillcast.errors import ConfigError
-from stillcast.redaction import HIDDEN, address_secrets, shown
+from stillcast.redaction import HIDDEN, address_secrets, shown, without_secrets
 
 
 def _default_url() -> str:
@@ -215,6 +215,10 @@ class CallbackConfig(Section):
     @classmethod
     def _from_file(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         return secret_values.from_file_if_given(value, info, section="callback", rule=secret_values.webhook_secret)
+
+    @field_serializer("url")
+    def _dump_url(self, url: str | None) -> str | None:
+        return url and without_secrets(url)
 
     def secrets(self) -> Iterator[str]:
         """Give the secret, and what the address has behind its path."""
