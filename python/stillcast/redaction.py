@@ -156,7 +156,7 @@ class Redactor:
 
 
 class LogRedaction:
-    """Masks the secrets of one owner in the log, tracebacks included, from ``start`` to ``stop``.
+    """Masks the secrets of one owner in the log, tracebacks included, from ``start`` to ``stop``; keeps lines single.
 
     It stands at the loggers and not at handlers, so it comes before every handler of the host, wherever that is.
     Owners beside each other have one each.
@@ -164,13 +164,11 @@ class LogRedaction:
 
     def __init__(self, redactor: Redactor) -> None:
         self._filter = _Masking(redactor)
-        self._needed = bool(redactor)
 
     def start(self) -> None:
         """Begin; once more does nothing."""
-        if self._needed:
-            for logger in _loggers():
-                logger.addFilter(self._filter)
+        for logger in _loggers():
+            logger.addFilter(self._filter)
 
     def stop(self) -> None:
         """Leave the loggers as if it had never been there."""
@@ -192,7 +190,10 @@ class _Masking(logging.Filter):
         except Exception:  # logging would print the arguments
             record.msg, record.args = f"a log line that cannot be written: {record.msg!r}", None
             message = record.msg
-        if (clean := masked(message)) != message:
+        clean = masked(message)
+        if record.name in LOGGERS:  # a line of ours is one line, whatever the name of a channel has in it
+            clean = escaped(clean)
+        if clean != message:
             record.msg, record.args = clean, None
         if record.stack_info:
             record.stack_info = masked(record.stack_info)

@@ -14,6 +14,7 @@ from stillcast.spool import files
 from stillcast.spool.errors import spool_errors
 from stillcast.spool.item import WITH_REASON, State
 from stillcast.spool.lock import take_lock
+from stillcast.spool.ownership import require_own
 
 _TMP: Final = "tmp"
 
@@ -47,6 +48,7 @@ class Shelves:
         """
         with spool_errors(self._root, "open the spool"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_own(self._root)
             lock = take_lock(self._root)
             try:
                 self._prepare()

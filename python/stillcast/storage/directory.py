@@ -83,7 +83,7 @@ class DirectoryStore:
         return self._directory.joinpath(*parts)
 
     def _write(self, draft: Path, body: bytes) -> None:
-        with draft.open("wb") as file:
+        with open(draft, "wb", opener=_not_through_a_link) as file:  # a Path takes no opener
             file.write(body)
             if self._sync:
                 file.flush()
@@ -95,6 +95,11 @@ class DirectoryStore:
         out = _DESTINATION.get(error.errno or 0, "check that disk")
         text = f"storage.url: {self._directory}: cannot store: {error.strerror or error}: {out}"
         return StorageFailure(text, kind=kind, code=code)
+
+
+def _not_through_a_link(path: str, flags: int) -> int:
+    """Open a draft; where others may write too, they must not have us write into another file."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _sync_directory(directory: Path) -> None:
