@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_serializer
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_serializer
 from pydantic import field_validator as rule_on
 
 from stillcast.config import addresses, rules, secret_values
@@ -165,6 +165,18 @@ class StorageConfig(Section):
             if secret is not None:
                 yield secret.get_secret_value()
 
+    def renewed(self) -> StorageConfig:
+        """Give the same settings with the files of the secrets read again.
+
+        Raises:
+            ConfigError: such a file cannot be used now.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        try:
+            return StorageConfig.model_validate(given)
+        except ValidationError as error:
+            raise ConfigError(_problems_of_renewal(error)) from None
+
     def credentials(self) -> tuple[str, str] | None:
         """Give access key and secret key in the clear; None leaves them to boto3's own chain."""
         if self.access_key is None or self.secret_key is None:
@@ -251,6 +263,13 @@ class SpoolConfig(Section):
     allow_tmpfs: Flag = False
     max_age: Annotated[float, BeforeValidator(rules.duration)] = 72 * 3600.0
     durability: Annotated[Literal["process", "power"], BeforeValidator(rules.one_of("process", "power"))] = "process"
+
+
+def _problems_of_renewal(error: ValidationError) -> list[str]:
+    """Write what became of the files; their rules write lines that show no secret, and nothing else is repeated."""
+    found = [each.get("ctx", {}).get("error") for each in error.errors(include_url=False, include_input=False)]
+    lines = [line for each in found if isinstance(each, ProblemsError) for line in each.problems]
+    return lines or ["storage: the files that it names: cannot be used any more: mend them"]
 
 
 def _refuse_clear(url: str | None, info: ValidationInfo, section: str) -> None:
