@@ -6,10 +6,12 @@ import random
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import av
 import numpy as np
@@ -17,8 +19,11 @@ import pytest
 
 from stillcast.backoff import Backoff
 from stillcast.capture import Frame, encode_still
+from stillcast.errors import SourceError
 from stillcast.sources import Source, SourceKind, SourceOptions, SourceState, Timeouts, frame_from_av, locate
 from stillcast.sources.pacing import Pacer
+from stillcast.sources.reader import ReadCounts, open_video
+from support.canaries import PASSWORD, SECRET_KEY, found_in
 from support.clips import clip, damaged, frames_of, remuxed, truncated
 
 
@@ -139,6 +144,15 @@ def test_user_password_and_token_of_an_address_are_in_no_message() -> None:
     assert "nosuch://" in said
     for secret in ("operator", "hunter2", "s3cret"):
         assert secret not in said
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtsp", "http", "nosuch"])
+def test_the_traceback_of_a_source_that_fails_shows_no_password(scheme: str) -> None:
+    location = locate(f"{scheme}://operator:{quote(PASSWORD, safe='')}@127.0.0.1:1/live?token={SECRET_KEY}")
+    with pytest.raises(SourceError) as failure:
+        open_video(location, Timeouts(open_s=5, read_s=5), ReadCounts())
+    assert found_in("".join(traceback.format_exception(failure.value)) + repr(location)) is None
+    assert "127.0.0.1:1/live" in str(failure.value)
 
 
 # Pacing, with the clock moved by hand

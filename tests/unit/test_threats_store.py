@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import traceback
+import tracemalloc
 from pathlib import Path
 
 import pytest
 import trustme
 
+from stillcast.redaction import LogRedaction, Redactor
 from stillcast.storage import FailureKind, StorageFailure, open_store
 from support import certificates
 from support.callback_server import CallbackServer, Talk, answer
@@ -81,6 +85,19 @@ def test_the_traceback_of_an_unreachable_store_shows_no_secret() -> None:
     assert found_in("".join(traceback.format_exception(failure))) is None
 
 
+def test_the_store_sees_signatures_and_never_the_secret_key() -> None:
+    with CallbackServer(answer(200, b"", 'ETag: "1"')) as server:
+        endpoint = server.url.partition("/stills")[0]
+        store = open_store(storage_config("s3://stills-bucket", endpoint=endpoint, verify_digest=False, **KEYS))
+        store.put(KEY, b"jpeg")
+        store.close()
+    (request,) = server.requests
+    seen = f"{request.line} {request.headers} {request.body!r}"
+    assert "AWS4-HMAC-SHA256 Credential=" in seen
+    assert Redactor([SECRET_KEY]).masked(seen) == seen
+    assert Redactor([ACCESS_KEY]).masked(seen) != seen
+
+
 def test_a_store_in_the_network_without_the_right_certificate_gets_nothing(tmp_path: Path) -> None:
     authority = trustme.CA()
     ca_file = certificates.ca_file(authority, tmp_path)
@@ -93,3 +110,60 @@ def test_a_store_in_the_network_without_the_right_certificate_gets_nothing(tmp_p
             store.close()
         assert failure.value.code == "CertificateNotTrusted"
         assert server.requests == []
+
+
+def raw(whole: bytes, again: bytes = b"") -> Talk:
+    """Send bytes as they are, then others without end."""
+
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        writer.write(whole)
+        await writer.drain()
+        while again:
+            writer.write(again)
+            await writer.drain()
+        writer.close()
+
+    return talk
+
+
+HEAD = b"HTTP/1.1 503 X\r\n"
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        raw(HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"),
+        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 5000 + b"\r\n"),
+        raw(HEAD, b"X: " + b"y" * 60_000 + b"\r\n"),
+        raw(HEAD + b"\r\n", b"z" * 60_000),
+        raw(HEAD + b"Content-Length: 999999999999\r\n\r\n", b"z" * 60_000),
+        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"8000\r\n" + b"z" * 0x8000 + b"\r\n"),
+        raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"),
+    ],
+    ids=["giant length", "giant chunk", "endless header", "endless body", "long body", "endless chunks", "packed"],
+)
+def test_an_answer_without_end_or_measure_is_one_failure_in_little_memory(talk: Talk) -> None:
+    failure = put_to(talk)
+    assert failure.kind is FailureKind.PASSING
+    tracemalloc.start()
+    put_to(talk)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 << 20
+
+
+def test_even_with_every_librarys_debug_log_on_a_running_agents_secrets_are_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with CallbackServer(answer(403, b"<Error><Code>ExpiredToken</Code></Error>")) as server:
+        config = storage_config("s3://stills-bucket", endpoint=server.url.partition("/stills")[0], **KEYS)
+        redaction = LogRedaction(Redactor(config.secrets()))
+        redaction.start()
+        try:
+            with pytest.raises(StorageFailure):
+                open_store(config).put(KEY, b"jpeg")
+        finally:
+            redaction.stop()
+    assert "botocore" in {record.name.partition(".")[0] for record in caplog.records}
+    assert found_in(caplog.text) is None

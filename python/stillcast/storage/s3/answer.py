@@ -8,6 +8,7 @@ from typing import Final
 
 _HEAD_BYTES_MAX: Final = 64 * 1024
 _BODY_BYTES_MAX: Final = 64 * 1024
+_LENGTH_DIGITS_MAX: Final = 18  # Python reads no number of thousands of digits
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _FIRST_FINAL_STATUS: Final = 200
 _HEX: Final = frozenset(b"0123456789abcdefABCDEF")
@@ -76,7 +77,7 @@ def _read_body(incoming: _Incoming, headers: Mapping[str, str]) -> tuple[bytes, 
     length = headers.get("content-length")
     if length is None:
         return incoming.to_end(_BODY_BYTES_MAX), False
-    if not length.isdecimal():
+    if not length.isdecimal() or len(length) > _LENGTH_DIGITS_MAX:
         raise NotHttpError
     return incoming.exactly(min(int(length), _BODY_BYTES_MAX)), int(length) <= _BODY_BYTES_MAX
 
