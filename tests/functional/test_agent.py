@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -19,55 +18,16 @@ from PIL import Image
 
 import stillcast
 from stillcast.receiver import Receiver
+from support.agents import GREY, Host, settings, stored
 from support.stills import wait_until
 
 BARE = stillcast.Frame.__new__(stillcast.Frame)  # its __init__ has not run
-GREY = stillcast.Frame.from_array(np.full((144, 256), 90, np.uint8), "GRAY8")
-
-
-def settings(tmp_path: Path, **sections: dict[str, object]) -> stillcast.AgentConfig:
-    given: dict[str, dict[str, object]] = {
-        "capture": {"interval": 0.1},
-        "storage": {"url": (tmp_path / "stills").as_uri()},
-        "spool": {"path": str(tmp_path / "spool")},
-    }
-    for name, values in sections.items():
-        given[name] = {**given.get(name, {}), **values}
-    return stillcast.AgentConfig.load(**given)
 
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[stillcast.Agent]:
     with stillcast.Agent(settings(tmp_path)) as running:
         yield running
-
-
-class Host:
-    """Pushes a frame every 5 ms to feeds, as a streaming host does."""
-
-    def __init__(self, *feeds: stillcast.Feed, frame: stillcast.Frame = GREY) -> None:
-        self.frame = frame
-        self._feeds = feeds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.005):
-            for feed in self._feeds:
-                feed.push(self.frame)
-
-
-def stored(tmp_path: Path) -> set[str]:
-    root = tmp_path / "stills"
-    return {path.relative_to(root).as_posix() for path in root.rglob("*.jpg")}
 
 
 def test_every_still_of_two_feeds_is_stored_and_announced_under_its_name(tmp_path: Path) -> None:
@@ -386,6 +346,36 @@ def test_feeds_are_opened_only_while_the_agent_runs(tmp_path: Path) -> None:
         agent.open_feed("lobby", "91")
     with pytest.raises(stillcast.ClosedError, match="started before"):
         agent.start()
+
+
+@pytest.mark.parametrize("part", ["stillcast-delivery", "stillcast-listeners", "stillcast-collector", "sampler"])
+def test_a_start_without_threads_to_be_had_undoes_itself_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        if thread.name == part:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def start_no_sampler(_: object) -> None:
+        raise RuntimeError("Resource temporarily unavailable")
+
+    before = set(threading.enumerate())
+    agent = stillcast.Agent(settings(tmp_path))
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", start_some)
+        if part == "sampler":
+            broken.setattr("stillcast.capture.Capture.start", start_no_sampler)
+        with pytest.raises(RuntimeError):
+            agent.start()
+    wait_until(lambda: set(threading.enumerate()) <= before)
+    agent.stop()
+    with pytest.raises(stillcast.ClosedError, match="stopped"):
+        agent.open_feed("lobby", "91")
+    with stillcast.Agent(settings(tmp_path)):
+        pass  # the spool was let go of
 
 
 def test_a_second_agent_on_the_same_spool_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
