@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "errors.h"
 #include "frame.h"
 #include "stillcast/sampler.h"
 
