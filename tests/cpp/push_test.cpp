@@ -54,7 +54,7 @@ TEST_F(PushTest, ReturnsWhileTheSamplerIsHeldUpInTheMiddleOfAStill) {
 
 // Two threads that find the gate open at once: one of them copies.
 TEST_F(PushTest, OfTwoThreadsAtOneGateOneCopies) {
-  constexpr int kRounds = 20'000;
+  constexpr int kRounds = 5000;
   std::atomic<int> arrived{0};
   std::atomic<int> copied{0};
   const auto push_together = [&](int round) {
@@ -71,11 +71,11 @@ TEST_F(PushTest, OfTwoThreadsAtOneGateOneCopies) {
   for (int round = 1; round <= kRounds; ++round) {
     push_together(round);
     while (done < round) std::this_thread::yield();
-    ASSERT_EQ(copied, round);
     sampler_.step();
     feed_->request_snapshot();
   }
   other.join();
+  EXPECT_EQ(copied, kRounds);
 }
 
 TEST_F(PushTest, AFrameThatComesWhileTheSamplerStopsIsLetGoOf) {
