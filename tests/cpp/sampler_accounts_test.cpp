@@ -193,6 +193,7 @@ TEST_F(SamplerTest, AFullQueueDropsAReportWithoutCountingAStill) {
   }
   EXPECT_EQ(telling.stills().size(), 2U);
   EXPECT_EQ(telling.counters().tick_stills, 2U);
+  EXPECT_EQ(telling.counters().snapshot_stills, 0U);
   EXPECT_EQ(telling.counters().missed[static_cast<size_t>(Missed::kQueueFull)], 0U);
 }
 
