@@ -10,4 +10,12 @@ from stillcast.spool.errors import SpoolInUseError, SpoolItemCorruptError, Spool
 from stillcast.spool.item import SpoolEntry, SpoolItem, State
 from stillcast.spool.spool import Spool
 
-__all__ = ["Spool", "SpoolEntry", "SpoolInUseError", "SpoolItem", "SpoolItemCorruptError", "SpoolItemGoneError", "State"]
+__all__ = [
+    "Spool",
+    "SpoolEntry",
+    "SpoolInUseError",
+    "SpoolItem",
+    "SpoolItemCorruptError",
+    "SpoolItemGoneError",
+    "State",
+]

@@ -16,7 +16,7 @@ from stillcast.spool.item import WITH_REASON, SpoolEntry, State
 _CHUNK: Final = 65_536
 
 
-def entries(root: Path, clock: Callable[[], float], states: Container[State] = State) -> Iterator[SpoolEntry]:
+def entries(root: Path, clock: Callable[[], float], states: Container[State] = tuple(State)) -> Iterator[SpoolEntry]:
     """Stream one entry a still, oldest first in each state.
 
     Raises:

@@ -272,7 +272,7 @@ class Spool:
         """
         return self._shelves.dropped()
 
-    def ls(self, states: Container[State] = State) -> Iterator[SpoolEntry]:
+    def ls(self, states: Container[State] = tuple(State)) -> Iterator[SpoolEntry]:
         """List what the spool holds, oldest first in each of the states; needs no ``open`` and changes nothing.
 
         Raises:
