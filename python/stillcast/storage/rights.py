@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stillcast.config import StorageConfig
+from stillcast.storage.s3.destination import make_client
+from stillcast.storage.s3.limits import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CONNECT_S: Final = 3.0
-_READ_S: Final = 10.0
+_LIMITS: Final = Limits(read_s=10.0)
 _REFUSED_STATUS: Final = frozenset({401, 403, 405, 501})  # the last two: stores that do not know the call at all
 
 
@@ -43,7 +43,7 @@ def try_rights(config: StorageConfig, key: str, unused_key: str) -> Rights:
         unused_key: of no object, outside ``storage.prefix``: what is allowed there is allowed in the whole bucket.
     """
     excess, unknown = [], []
-    with closing(_make_client(config)) as client:
+    with closing(_client(config)) as client:
         for action, place, attempt in _attempts(client, config, key, unused_key):
             refusal = _refusal(attempt)
             if refusal is None:
@@ -77,18 +77,7 @@ def _refusal(attempt: Callable[[], object]) -> str | None:
     return None
 
 
-def _make_client(config: StorageConfig) -> S3Client:
-    """Make a plain client with the credentials, the trust and the addressing of the store."""
+def _client(config: StorageConfig) -> S3Client:
     access_key, secret_key = config.credentials() or (None, None)
-    automatic = "path" if config.endpoint else "virtual"
-    style: Any = {"addressing_style": automatic if config.addressing == "auto" else config.addressing}
-    return boto3.session.Session().client(
-        "s3",
-        region_name=config.region or ("us-east-1" if config.endpoint else None),
-        endpoint_url=config.endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        aws_session_token=config.session_token.get_secret_value() if config.session_token else None,
-        verify=str(config.ca_file) if config.ca_file else True,
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=_CONNECT_S, read_timeout=_READ_S, s3=style),
-    )
+    token = config.session_token.get_secret_value() if config.session_token else None
+    return make_client(boto3.session.Session(access_key, secret_key, token), config, _LIMITS)
