@@ -67,6 +67,11 @@ class DirectoryStore:
         """
         self._path(key)
 
+    clock_skew_s: float | None = None
+
+    def tend(self) -> None:
+        """Nothing to tend."""
+
     def close(self) -> None:
         """Nothing is held."""
 

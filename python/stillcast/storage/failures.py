@@ -29,12 +29,14 @@ class StorageFailure(StorageError):  # noqa: N818  # the name that the delivery 
     Attributes:
         kind: what helps.
         code: short and stable, to count by: an S3 error code, or the name of what happened.
+        throttled: the store is well and asks for fewer requests at a time.
     """
 
-    def __init__(self, message: str, *, kind: FailureKind, code: str) -> None:
+    def __init__(self, message: str, *, kind: FailureKind, code: str, throttled: bool = False) -> None:
         super().__init__(message)
         self.kind = kind
         self.code = code
+        self.throttled = throttled
 
 
 _PASSING: Final = frozenset(

@@ -72,6 +72,11 @@ class S3Store:
     def check(self, key: str) -> None:
         """Nothing to refuse: what ``format_object_key`` makes is a key of S3."""
 
+    clock_skew_s: float | None = None
+
+    def tend(self) -> None:
+        """Nothing to tend."""
+
     def close(self) -> None:
         """Close the connections; the next ``put`` would make new ones."""
         with self._mutex:
