@@ -26,6 +26,15 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from aiohttp import web
+
+from stillcast.callbacks import Notifier
+from stillcast.config import CallbackConfig
+from stillcast.delivery import Delivery
+from stillcast.naming import format_object_key, new_sid
+from stillcast.spool import Spool, SpoolItem
+from stillcast.stills import Still
+
 _WAYS = ("store", "fake callback", "callback")
 _JPEG_BYTES = 30_000
 _PATIENCE_S = 120.0
@@ -44,10 +53,10 @@ class InstantStore:
 class InstantNotifier:
     async def start(self) -> None: ...
 
-    def body(self, item: object) -> bytes:
+    def body(self, _item: object) -> bytes:
         return b""
 
-    async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
+    async def notify(self, _body: bytes, _request_id: str) -> tuple[str, ...]:
         return ()
 
     async def close(self) -> None: ...
@@ -55,11 +64,6 @@ class InstantNotifier:
 
 def measure(way: str, stills: int, rate: float | None, url: str) -> float:
     """Microseconds of CPU a still; a backlog where ``rate`` is None."""
-    from stillcast.callbacks import Notifier
-    from stillcast.config import CallbackConfig
-    from stillcast.delivery import Delivery
-    from stillcast.spool import Spool
-
     notifiers = {"store": lambda: None, "fake callback": InstantNotifier}
     notifiers["callback"] = lambda: Notifier(CallbackConfig.model_validate({"url": url}))
     with (
@@ -84,10 +88,7 @@ def measure(way: str, stills: int, rate: float | None, url: str) -> float:
     return cpu / stills * 1e6
 
 
-def spool_one(spool: object, number: int) -> object:
-    from stillcast.naming import format_object_key, new_sid
-    from stillcast.stills import Still
-
+def spool_one(spool: Spool, number: int) -> SpoolItem:
     sid, captured_at = new_sid(), datetime.now(UTC) + timedelta(milliseconds=number)
     still = Still(
         jpeg=os.urandom(_JPEG_BYTES),
@@ -111,7 +112,6 @@ def spool_one(spool: object, number: int) -> object:
 
 def serve(port: Connection) -> None:
     """A callback server that answers at once, until it is terminated."""
-    from aiohttp import web
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()

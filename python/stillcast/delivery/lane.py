@@ -159,9 +159,7 @@ class Lane:
             return live
         if self.gate.probe_at is None:
             return self._retries.take_due(now) or self._waiting.take_backlog(self._is_new)
-        return self._waiting.take_backlog(self._is_new) or (
-            None if self._has_unseen() else self._retries.take_due(now)
-        )
+        return self._waiting.take_backlog(self._is_new) or (None if self._has_unseen() else self._retries.take_due(now))
 
     def _is_new(self, name: str) -> bool:
         """Whether a name is not in our hands already: a look may have seen what was offered too."""
