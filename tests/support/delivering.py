@@ -14,6 +14,7 @@ from support.fakes import ManualLoop
 from support.stills import make_spool, make_still, put, wait_until
 
 LONG_S = 60.0
+PATIENCE_S = 300.0  # a backlog of tens of thousands takes its time on a busy machine
 STEP_S = 16.0  # longer than any wait between two probes, shorter than the deadline of an attempt
 Run = Callable[..., Delivery]
 
@@ -68,7 +69,7 @@ class Clock:
                 self.step(delivery)
             return bool(condition())
 
-        wait_until(holds, "the condition, however late it is")
+        wait_until(holds, "the condition, however late it is", PATIENCE_S)
 
 
 class Switch:
@@ -86,7 +87,8 @@ class Switch:
 
 def settle(delivery: Delivery) -> None:
     """Wait until no attempt is under way."""
-    wait_until(lambda: not any(lane.in_flight for lane in delivery._lanes.all()), "the end of the attempts")
+    idle = "the end of the attempts"
+    wait_until(lambda: not any(lane.in_flight for lane in delivery._lanes.all()), idle, PATIENCE_S)
 
 
 def after(wait: Callable[[float], object]) -> Callable[[str], None]:

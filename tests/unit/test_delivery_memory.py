@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from stillcast.delivery import Delivery
 from stillcast.delivery.lane import RETRIES_MAX
 from stillcast.delivery.waiting import CHUNK, LIVE_MAX
 from stillcast.spool import Spool, State
 from support.delivering import (
     LONG_S,
+    PATIENCE_S,
     Clock,
     Run,
     Switch,
@@ -21,6 +24,7 @@ from support.delivering import (
 from support.fakes import PASSING, FakeNotifier, FakeStore, failure
 from support.stills import make_still, put, wait_until
 
+pytestmark = pytest.mark.timeout(600)
 MANY = 20_000
 NAMES_MAX = LIVE_MAX + CHUNK + CHUNK // 4 + RETRIES_MAX + 16
 READY, STORED = State.READY, State.STORED
@@ -81,7 +85,7 @@ def test_a_callback_server_that_is_dead_for_long_keeps_few_names_in_memory(spool
     delivery = run(FakeStore(), notifier, loop_factory=clock.loop)
     for start in range(0, 6_000, 1_000):
         put_and_offer(spool, delivery, range(start, start + 1_000))
-        wait_until(lambda: not spool.counts()[READY], "every upload")
+        wait_until(lambda: not spool.counts()[READY], "every upload", PATIENCE_S)
         clock.step(delivery)
         assert max(lane.in_memory for lane in delivery._lanes.all()) <= NAMES_MAX
         assert len(delivery._lanes.all()[1]._work._remembered) <= 256  # type: ignore[attr-defined]
@@ -108,7 +112,7 @@ def test_a_backlog_of_an_earlier_run_is_drained_in_chunks_while_live_stills_pass
     wait_until(lambda: len(store.puts) == 100, "the hundredth")
     (live,) = put_and_offer(spool, delivery, range(MANY, MANY + 1))
     go_on.set()
-    assert delivery.flush(LONG_S)
+    assert delivery.flush(PATIENCE_S)
     assert store.puts[100] == live.object_key
     assert len(store.objects) == MANY // 2 + 1
     assert watch.most <= NAMES_MAX
