@@ -19,6 +19,8 @@ ACCESS_KEY: Final = "STILLCASTTESTKEY"
 SECRET_KEY: Final = "stillcast/test+secret"
 WRITER_KEY: Final = "STILLCASTWRITEONLY"
 WRITER_SECRET: Final = "stillcast/writer+secret"
+PUTTER_KEY: Final = "STILLCASTPUTONLY"
+PUTTER_SECRET: Final = "stillcast/putter+secret"
 SESSION_TOKEN: Final = "FwoGcAnArY//stillcast/session+token=="
 WEBHOOK_SECRET: Final = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 WRONG_SECRET: Final = "not/the+secret"
@@ -29,6 +31,8 @@ CANARIES: Final = (
     SECRET_KEY,
     WRITER_KEY,
     WRITER_SECRET,
+    PUTTER_KEY,
+    PUTTER_SECRET,
     SESSION_TOKEN,
     WEBHOOK_SECRET,
     WEBHOOK_SECRET.removeprefix("whsec_"),

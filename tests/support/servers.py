@@ -26,7 +26,7 @@ import trustme
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from support.canaries import ACCESS_KEY, SECRET_KEY, WRITER_KEY, WRITER_SECRET
+from support.canaries import ACCESS_KEY, PUTTER_KEY, PUTTER_SECRET, SECRET_KEY, WRITER_KEY, WRITER_SECRET
 
 BUCKET = "test-artifacts"
 _PATIENCE_S = 60.0
@@ -76,7 +76,12 @@ def seaweedfs(directory: Path) -> Iterator[S3Server]:
     tls = _Tls(directory)
     identities = [_identity("all", ACCESS_KEY, SECRET_KEY, ["Admin", "Read", "List", "Tagging", "Write"])]
     identities.append(_identity("writer", WRITER_KEY, WRITER_SECRET, ["Write"]))
-    (directory / "s3.json").write_text(json.dumps({"identities": identities}))
+    policy = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    content = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+    # "Write" lets delete too; only a policy is as narrow as the one that the README shows.
+    identities.append({**_identity("putter", PUTTER_KEY, PUTTER_SECRET, []), "policyNames": ["put"]})
+    policies = [{"name": "put", "content": content}]
+    (directory / "s3.json").write_text(json.dumps({"identities": identities, "policies": policies}))
     port, *others = _free_ports(8)
     data = directory / "data"
     data.mkdir()

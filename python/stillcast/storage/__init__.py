@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from stillcast.config import StorageConfig
 from stillcast.storage.directory import DirectoryStore
-from stillcast.storage.failures import FailureKind, StorageFailure
+from stillcast.storage.failures import KNOWN_CODES, FailureKind, StorageFailure
 
 if TYPE_CHECKING:
     from stillcast.storage.s3 import Limits, S3Store
 
-__all__ = ["DirectoryStore", "FailureKind", "StorageFailure", "open_store"]
+__all__ = ["KNOWN_CODES", "DirectoryStore", "FailureKind", "StorageFailure", "open_store"]
 
 
 def open_store(

@@ -180,3 +180,7 @@ def way_out(code: str, kind: FailureKind) -> str:
     if kind is FailureKind.PASSING:
         return "try again later"
     return _WAYS_OUT.get(code, "look the code up in the store's documentation, and check the [storage] settings")
+
+
+# Who counts failures by code may keep to these: a store may answer with any text as its code.
+KNOWN_CODES: Final = _PASSING | _ITEM | _WAYS_OUT.keys() | WRONG_REGION_CODES

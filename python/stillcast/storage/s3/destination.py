@@ -94,6 +94,7 @@ def make_client(session: boto3.session.Session, config: StorageConfig, limits: L
         "s3",
         region_name=config.region or ("us-east-1" if config.endpoint else None),
         endpoint_url=config.endpoint,
+        verify=str(config.ca_file) if config.ca_file else None,
         config=Config(
             retries={"total_max_attempts": 1},
             connect_timeout=limits.connect_s,
