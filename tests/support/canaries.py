@@ -87,12 +87,20 @@ def in_files(directory: Path) -> Iterator[str]:
 
 def in_command_lines(ancestor: int) -> Iterator[str]:
     """Find running processes that have a canary in their command line and descend from one process."""
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        line = _read(Path(entry.path, "cmdline"))
-        if line and _BYTES.search(line) and _descends(int(entry.name), ancestor):
+    for process in _children(ancestor):
+        line = _read(f"/proc/{process}/cmdline")
+        if _BYTES.search(line):
             yield _REDACTOR.masked(line.replace(b"\0", b" ").decode(errors="replace"))[:300]
+        yield from in_command_lines(process)
+
+
+def _children(process: int) -> Iterator[int]:
+    try:
+        threads = os.listdir(f"/proc/{process}/task")  # noqa: PTH208  # names alone, and often
+    except OSError:  # it has ended
+        return
+    for thread in threads:
+        yield from map(int, _read(f"/proc/{process}/task/{thread}/children").split())
 
 
 def _is_in(path: Path) -> bool:
@@ -110,19 +118,9 @@ def _is_in(path: Path) -> bool:
     return False
 
 
-def _descends(process: int, ancestor: int) -> bool:
-    while process > 1:
-        if process == ancestor:
-            return True
-        stat = _read(Path(f"/proc/{process}/stat"))
-        fields = stat.rpartition(b")")[2].split()
-        process = int(fields[1]) if len(fields) > 1 else 0
-    return False
-
-
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError:  # it has ended
         return b""
 
