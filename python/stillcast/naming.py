@@ -191,6 +191,11 @@ def _part_wrong(part: object) -> str | None:
 def _encode(name: str, text: str) -> str:
     if not isinstance(text, str):
         raise ObjectKeyError(f"{name}: {shown(text)} is not text: use a str")
+    if len(text) > MAX_KEY_BYTES:  # encoding millions of characters would hold up whoever opens the feed
+        raise ObjectKeyError(
+            f"{name}: {shown(text)} has {len(text)} characters: use shorter names, "
+            f"{MAX_KEY_BYTES} bytes are the most a key may have"
+        )
     try:
         encoded = text.encode()
     except UnicodeEncodeError as error:
