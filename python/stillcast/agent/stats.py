@@ -23,7 +23,10 @@ class AgentStats:
         missed: ticks without a still, by reason: ``no_frame`` (none came in the interval), ``late`` (skipped because
             the machine did not keep up), ``closed`` (the feed ended first), ``encode_failed``, ``queue_full``.
         refused: pushes that were not taken, by reason: ``closed``, ``not_a_frame``, ``no_slot`` (every slot of the
-            ring in use), ``slot_too_small`` (frames became larger: the ring grows for the next one).
+            ring in use), ``slot_too_small`` (frames became larger: the ring grows for the next one), ``no_memory`` (it
+            could not grow; the next one tries again).
+        missed_snapshots: stills for a snapshot and for no tick that were lost, by reason: ``encode_failed``,
+            ``queue_full``. Who asked is shown the picture before.
         queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
@@ -33,6 +36,7 @@ class AgentStats:
         announced: stills whose callback succeeded.
         waiting_store: stills in the spool that are not stored yet, older ones of an earlier run included.
         waiting_announce: stills that are stored and not announced yet.
+        deferred: stills that are stored and whose callback failed; it is tried again later (``callback.profile``).
         dead_letters: stills kept in the spool for replay.
         quarantined: spool files that are not what was put.
         dropped: stills that a cap of the spool dropped, by reason.
@@ -40,7 +44,12 @@ class AgentStats:
         callback_failures: failed attempts of callbacks by reason.
         reported: ticks without a still that the user's server was told of (``callback.report_failures``).
         reports_failed: such reports that did not arrive, or were left out because too many waited.
+        upload_limit: uploads at the same time that the store takes well; fewer than the eight workers after it asked
+            for less.
         parked: why the store refuses every still, and what to do; None while it does not.
+        parked_since_s: for how many seconds already; None while it does not.
+        store_clock_skew_s: seconds that the store's clock is ahead of ours; None while that is not known.
+        callbacks_parked: why callbacks are held but for one at a time that probes; None while they are not.
     """
 
     feeds: int
@@ -50,6 +59,7 @@ class AgentStats:
     waiting_ticks: int
     missed: Mapping[str, int]
     refused: Mapping[str, int]
+    missed_snapshots: Mapping[str, int]
     queued: int
     spooled: int
     spool_failed: int
@@ -59,6 +69,7 @@ class AgentStats:
     announced: int
     waiting_store: int
     waiting_announce: int
+    deferred: int
     dead_letters: int
     quarantined: int
     dropped: Mapping[str, int]
@@ -66,4 +77,8 @@ class AgentStats:
     callback_failures: Mapping[str, int]
     reported: int
     reports_failed: int
+    upload_limit: int
     parked: str | None
+    parked_since_s: float | None
+    store_clock_skew_s: float | None
+    callbacks_parked: str | None

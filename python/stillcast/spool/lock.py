@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from stillcast.errors import SpoolError
+from stillcast.spool.errors import SpoolInUseError
 
 
 class Ownership:
@@ -91,7 +91,7 @@ def take_lock(path: Path) -> int:
         descriptor that holds the lock; close it to let go.
 
     Raises:
-        SpoolError: another owner, in this process or another one, has it.
+        SpoolInUseError: another owner, in this process or another one, has it.
         OSError: the lock file cannot be opened.
     """
     descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -103,7 +103,7 @@ def take_lock(path: Path) -> int:
         owner = _owner(descriptor)
         os.close(descriptor)
         way_out = "stop it, or give each agent a spool.path of its own"
-        raise SpoolError(f"spool.path: {path}: already in use by {owner}: {way_out}") from None
+        raise SpoolInUseError(f"spool.path: {path}: already in use by {owner}: {way_out}", owner) from None
     except BaseException:
         os.close(descriptor)
         raise
