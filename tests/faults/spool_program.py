@@ -1,7 +1,7 @@
 """A program that takes stills through everything a spool does, and writes down what it begins and what it ended.
 
-``check`` holds what a fresh spool finds against what was written down: a still is where its last step that ended put it,
-or, if one step had begun, where that one puts it. Run in a nursery, under the shim.
+``check`` holds what a fresh spool finds against what was written down: a still is where its last step that ended put
+it, or, if one step had begun, where that one puts it. Run in a nursery, under the shim.
 """
 
 from __future__ import annotations

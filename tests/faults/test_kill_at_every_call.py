@@ -77,7 +77,7 @@ def test_a_kill_at_any_call_of_the_spool_leaves_every_still_in_exactly_one_state
         f"SIGKILL {'after' if after else 'before'} each call of the spool, durability {durability}",
         how="LD_PRELOAD shim, call 1, 2, 3, … until the program ran through",
         times=killed,
-        happened=f"{promised:,} stills looked for after the kills, {in_doubt:,} with a step under way; 0 lost, 0 doubled",
+        happened=f"{promised:,} stills looked for, {in_doubt:,} more with a step under way; 0 lost, 0 doubled",
         held="conservation, one state each, nothing left in tmp",
     )
 
