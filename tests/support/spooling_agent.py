@@ -1,7 +1,7 @@
 """A program that tests kill, stop and starve: an agent whose feeds never end, and which writes down what it promises.
 
-Run it as ``python -m support.spooling_agent SETTINGS LOG [CLIP]``, or in a nursery. ``LOG`` gets a line a spooled still;
-``LOG.stats`` is the agent's statistics as JSON, anew several times a second. SIGTERM stops it cleanly.
+Run it as ``python -m support.spooling_agent SETTINGS LOG [CLIP]``, or in a nursery. ``LOG`` gets a line a spooled
+still; ``LOG.stats`` is the agent's statistics as JSON, anew several times a second. SIGTERM stops it cleanly.
 """
 
 from __future__ import annotations
