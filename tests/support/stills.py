@@ -43,8 +43,8 @@ def make_still(
 
 def make_spool(path: Path, **changed: object) -> Spool:
     """A spool that is not open yet, with caps that no test reaches by accident and a clock that stands at ``START``."""
-    settings: dict[str, object] = {"max_bytes": 1 << 30, "max_age_s": 72 * 3600.0, "clock": START.timestamp, **changed}
-    return Spool(path, **settings)  # type: ignore[arg-type]
+    settings: dict[str, object] = {"max_bytes": 1 << 30, "max_age_s": 72 * 3600.0, "clock": START.timestamp}
+    return Spool(path, **{"allow_tmpfs": True, **settings, **changed})  # type: ignore[arg-type]
 
 
 def put(spool: Spool, still: Still | None = None, extra_info: str = "extra") -> SpoolItem:

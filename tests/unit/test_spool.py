@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -19,9 +20,11 @@ from PIL import Image
 
 from stillcast.errors import SpoolError
 from stillcast.spool import Spool, SpoolItemCorruptError, SpoolItemGoneError, State, files
+from stillcast.spool.item import feed_of
 from support.stills import START, make_spool, make_still, put, request_id_of
 
-READY, STORED, DEAD, QUARANTINE = State.READY, State.STORED, State.DEAD, State.QUARANTINE
+READY, STORED, DEFERRED, DEAD, QUARANTINE = State
+NAME = f"20201216081128672_{'ab' * 16}_{'cd' * 4}.jpg"
 
 
 @pytest.fixture
@@ -57,9 +60,13 @@ def test_every_waiting_still_opens_in_a_picture_viewer(spool: Spool, tmp_path: P
         assert picture.convert("RGB").getpixel((30, 20))[0] > 190
 
 
-def test_the_file_name_sorts_by_capture_time_and_holds_the_sid(spool: Spool) -> None:
-    still = make_still(sid="ab" * 16)
-    assert put(spool, still).name == f"20201216081128672_{'ab' * 16}.jpg"
+def test_the_file_name_sorts_by_capture_time_and_holds_the_sid_and_the_feed(spool: Spool) -> None:
+    name = put(spool, make_still(sid="ab" * 16)).name
+    assert re.fullmatch(rf"20201216081128672_{'ab' * 16}_[0-9a-f]{{8}}\.jpg", name)
+    feeds = [("lobby", "91"), ("lobby", "92"), ("lobb", "y91"), ("lob", "by91"), ("lobby9", "1")]
+    names = [put(spool, make_still(cname=cname, uid=uid)).name for cname, uid in feeds]
+    assert feed_of(names[0]) == feed_of(name)
+    assert len({feed_of(name) for name in names}) == len(feeds)
 
 
 def test_nobody_else_can_read_the_spool(tmp_path: Path) -> None:
@@ -108,7 +115,7 @@ def test_counts_and_bytes_are_the_same_after_opening_anew(spool: Spool) -> None:
     spool.move(items[1].name, READY, DEAD, "why")
     spool.remove(READY, items[2].name)
     counts, used = spool.counts(), spool.bytes_used
-    assert counts == {READY: 2, STORED: 1, DEAD: 1, QUARANTINE: 0}
+    assert counts == {READY: 2, STORED: 1, DEFERRED: 0, DEAD: 1, QUARANTINE: 0}
     spool.close()
     spool.open()
     assert (spool.counts(), spool.bytes_used) == (counts, used)
@@ -124,7 +131,7 @@ def test_one_flipped_bit_sends_a_file_to_quarantine_and_no_other(spool: Spool, p
     path.write_bytes(data)
     with pytest.raises(SpoolItemCorruptError, match=f"{bad.name}.*moved to quarantine"):
         spool.read(READY, bad.name)
-    assert spool.counts() == {READY: 1, STORED: 0, DEAD: 0, QUARANTINE: 1}
+    assert spool.counts() == {READY: 1, STORED: 0, DEFERRED: 0, DEAD: 0, QUARANTINE: 1}
     assert spool.read(READY, good.name)[0] == good
 
 
@@ -168,14 +175,21 @@ def test_what_is_gone_is_told_from_what_is_corrupt(spool: Spool) -> None:
 
 
 def test_foreign_files_are_neither_taken_nor_removed(tmp_path: Path) -> None:
-    foreign = ["notes.txt", ".hidden", "20201216081128672_xyz.jpg", f"20201216081128672_{'AB' * 16}.jpg", "half.reason"]
+    foreign = [
+        "notes.txt",
+        ".hidden",
+        "20201216081128672_xyz.jpg",
+        NAME.replace("ab", "AB"),
+        NAME[:50] + ".jpg",
+        "half.reason",
+    ]
     for directory in (*State, "tmp"):
         (tmp_path / "spool" / directory).mkdir(parents=True)
         for name in foreign:
             (tmp_path / "spool" / directory / name).write_text("mine")
-        (tmp_path / "spool" / directory / f"20201216081128672_{'ab' * 16}.jpg").mkdir() if directory != "tmp" else None
+        (tmp_path / "spool" / directory / NAME).mkdir() if directory != "tmp" else None
     with make_spool(tmp_path / "spool", max_bytes=1000, max_age_s=1.0, clock=lambda: START.timestamp() + 10) as spool:
-        spool.expire()
+        spool.tidy()
         assert spool.counts() == dict.fromkeys(State, 0)
         assert spool.oldest(READY, 10) == []
         assert list(spool.ls()) == []
@@ -269,7 +283,7 @@ def test_what_is_too_old_is_dropped_by_the_next_put(tmp_path: Path) -> None:
         young = put(spool, make_still(3600))
         assert spool.dropped == {"max_age": 2}
         now[0] += 61
-        spool.expire()
+        spool.tidy()
         assert spool.dropped == {"max_age": 2, "max_age_stored": 1}
         assert spool.oldest(READY, 10) == [young.name]
 
@@ -282,7 +296,7 @@ def test_more_old_files_than_one_scan_keeps_are_all_dropped(tmp_path: Path, monk
             put(spool, make_still(number))
         for _ in range(4):
             now[0] += 700
-            spool.expire()
+            spool.tidy()
         assert spool.dropped == {"max_age": 10}
 
 
@@ -302,7 +316,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(spool: Spool, monke
     assert (spool.counts()[READY], spool.bytes_used) == (2, used)
     assert spool.remove(READY, first.name)
     assert spool.move(second.name, READY, DEAD, "its reason has no room")
-    assert spool.counts() == {READY: 0, STORED: 0, DEAD: 1, QUARANTINE: 0}
+    assert spool.counts() == {READY: 0, STORED: 0, DEFERRED: 0, DEAD: 1, QUARANTINE: 0}
 
 
 def test_a_full_disk_of_the_kernel_is_told_too(tmp_path: Path) -> None:

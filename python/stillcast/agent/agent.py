@@ -47,12 +47,7 @@ class Agent:
         reports = config.callback.report_failures and config.callback.url is not None
         self._capture = Capture(report_missed=reports)
         self._listeners = Listeners()
-        self._spool = Spool(
-            config.spool.path,
-            max_bytes=config.spool.max_bytes,
-            max_age_s=config.spool.max_age,
-            durability=config.spool.durability,
-        )
+        self._spool = Spool.of(config.spool)
         power_safe = config.spool.durability == "power"
         self._store = open_store(config.storage, sync=power_safe)
         self._delivery = Delivery(

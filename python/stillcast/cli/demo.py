@@ -152,5 +152,5 @@ def _config(directory: Path, interval: float, callback_url: str, secret: str) ->
         capture=CaptureConfig(interval=interval),
         storage=StorageConfig(url=(directory / "stills").as_uri()),
         callback=CallbackConfig(url=callback_url, secret=SecretStr(secret), extended=True, extra_info="stillcast demo"),
-        spool=SpoolConfig(path=directory / "spool"),
+        spool=SpoolConfig(path=directory / "spool", allow_tmpfs=True),
     )

@@ -14,6 +14,7 @@ from stillcast.spool import Spool, SpoolEntry, State
 _WAITS_FOR = {
     State.READY: "waits to be stored",
     State.STORED: "waits to be announced",
+    State.DEFERRED: "waits to be announced again",
     State.DEAD: "given up",
     State.QUARANTINE: "unreadable",
 }
@@ -34,12 +35,7 @@ def list_spool(config_path: Path | None, path: Path | None, *, as_json: bool) ->
     if config_path and path:
         raise ConfigError(f"--path: {path}: says the same as --config: use one of them")
     settings = AgentConfig.load(config_path).spool
-    spool = Spool(
-        path or settings.path,
-        max_bytes=settings.max_bytes,
-        max_age_s=settings.max_age,
-        durability=settings.durability,
-    )
+    spool = Spool.of(settings.model_copy(update={"path": path}) if path else settings)
     totals: dict[State, tuple[int, int]] = {}
     for entry in spool.ls():
         count, size = totals.get(entry.state, (0, 0))

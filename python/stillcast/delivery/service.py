@@ -239,7 +239,7 @@ class Delivery:
         """Come back now and then to what no event tells of."""
         while True:
             with suppress(SpoolError):  # the next round tries again
-                await self._disk.run(self._spool.expire)
+                await self._disk.run(self._spool.tidy)
             for lane in self._lanes():
                 lane.look_again()
             await asyncio.sleep(_ROUND_S)

@@ -11,22 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_NAME: Final = re.compile(r"[0-9]{17}_[0-9a-f]{32}\.jpg")
+_NAME: Final = re.compile(r"[0-9]{17}_[0-9a-f]{32}_[0-9a-f]{8}\.jpg")
 _REASON_SUFFIX: Final = ".reason"
 _REASON_BYTES_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a still was given up.
+    """Why a still was given up or deferred.
 
     Attributes:
         text: one line.
         from_state: where it stood until then, and so where a replay puts it back.
+        attempts: rounds of callbacks that failed so far, of one that is deferred.
     """
 
     text: str
     from_state: str
+    attempts: int | None = None
 
 
 def is_name(name: str) -> bool:
@@ -51,6 +53,15 @@ def measure(directory: Path) -> tuple[int, int]:
                 count += 1
                 size += entry.stat(follow_symlinks=False).st_size
     return count, size
+
+
+def due_times(directory: Path) -> Iterator[tuple[float, str]]:
+    """Stream time of change (seconds since 1970) and name of the spool files in a directory, in no order."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if is_name(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    yield entry.stat(follow_symlinks=False).st_mtime, entry.name
 
 
 def write(path: Path, data: bytes, *, sync: bool) -> None:
@@ -106,10 +117,12 @@ def sweep_reasons(directory: Path) -> None:
 
 def write_reason(directory: Path, tmp: Path, name: str, reason: Reason) -> None:
     """Put the reason beside the place where the still is about to be; a reader sees all of it or nothing."""
-    text = json.dumps({"reason": reason.text[: _REASON_BYTES_MAX // 8], "from": reason.from_state})
+    facts: dict[str, object] = {"reason": reason.text[: _REASON_BYTES_MAX // 8], "from": reason.from_state}
+    if reason.attempts is not None:
+        facts["attempts"] = reason.attempts
     draft = tmp / f"{name}{_REASON_SUFFIX}"
     draft.unlink(missing_ok=True)
-    write(draft, text.encode("ascii"), sync=False)
+    write(draft, json.dumps(facts).encode("ascii"), sync=False)
     draft.rename(directory / draft.name)
 
 
@@ -118,8 +131,9 @@ def read_reason(directory: Path, name: str) -> Reason | None:
     try:
         with (directory / f"{name}{_REASON_SUFFIX}").open("rb") as file:
             facts = json.loads(file.read(_REASON_BYTES_MAX))
-        return Reason(str(facts["reason"]), str(facts["from"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        attempts = facts.get("attempts")
+        return Reason(str(facts["reason"]), str(facts["from"]), attempts if isinstance(attempts, int) else None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

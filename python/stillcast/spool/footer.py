@@ -98,7 +98,7 @@ def _item(facts: bytes, name: str, jpeg_bytes: int) -> SpoolItem:
         raise NotASpoolFileError(
             f"its facts cannot be read ({type(error).__name__}): written by another version"
         ) from error
-    if item.name != file_name(item.captured_at, item.sid):
+    if item.name != file_name(item.captured_at, item.sid, cname=item.cname, uid=item.uid):
         raise NotASpoolFileError("its name does not belong to its facts: the file was renamed")
     if item.bytes != jpeg_bytes:
         raise NotASpoolFileError("its facts belong to another picture")

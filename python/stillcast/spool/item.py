@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from stillcast.naming import format_utc
 from stillcast.stills import Still
@@ -18,10 +19,16 @@ class State(StrEnum):
     """Waits to be stored."""
     STORED = "stored"
     """Is in the store and waits to be announced."""
+    DEFERRED = "deferred"
+    """Is in the store; its callback failed and is tried again later."""
     DEAD = "dead"
     """Was given up, and is kept for replay with the reason beside it."""
     QUARANTINE = "quarantine"
     """Is not the file that was put."""
+
+
+WITH_REASON: Final = (State.DEFERRED, State.DEAD, State.QUARANTINE)
+"""States that keep a reason beside each still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +36,7 @@ class SpoolItem:
     """What is known of one spooled still; fixed at capture, so every retry repeats it.
 
     Attributes:
-        name: file name, ``<utc 17 digits>_<sid>.jpg``; names sort by capture time.
+        name: file name, ``<utc 17 digits>_<sid>_<feed 8 hex digits>.jpg``; names sort by capture time.
         sid: 32 lowercase hex digits, unique to the still.
         object_key: where the still will be in the store.
         cname: the channel.
@@ -74,7 +81,7 @@ class SpoolEntry:
         age_s: seconds since capture.
         bytes: length of the spool file.
         object_key: None where the file cannot be read.
-        reason: why it is dead or in quarantine; None elsewhere.
+        reason: why it is deferred, dead or in quarantine; None elsewhere.
     """
 
     state: State
@@ -86,15 +93,24 @@ class SpoolEntry:
     reason: str | None
 
 
-def file_name(captured_at: datetime, sid: str) -> str:
-    """Name of a still's spool file; sorting names sorts by capture time."""
-    return f"{format_utc(captured_at)}_{sid}.jpg"
+def file_name(captured_at: datetime, sid: str, *, cname: str, uid: str) -> str:
+    """Name of a still's spool file; sorting names sorts by capture time.
+
+    It ends in a hash of the feed, so that shares of the spool can be counted without opening a file.
+    """
+    feed = hashlib.blake2s(f"{len(cname)}:{cname}{uid}".encode("utf-8", "surrogatepass"), digest_size=4)
+    return f"{format_utc(captured_at)}_{sid}_{feed.hexdigest()}.jpg"
+
+
+def feed_of(name: str) -> str:
+    """Hash of the feed in a file name, 8 hex digits."""
+    return name[-12:-4]
 
 
 def describe(still: Still, *, request_id: str, extra_info: str) -> SpoolItem:
     """Fix the facts of a still that is about to be spooled."""
     return SpoolItem(
-        name=file_name(still.captured_at, still.sid),
+        name=file_name(still.captured_at, still.sid, cname=still.cname, uid=still.uid),
         sid=still.sid,
         object_key=still.object_key,
         cname=still.cname,

@@ -11,7 +11,7 @@ from typing import Final
 from stillcast.errors import SpoolError
 from stillcast.spool import files, footer
 from stillcast.spool.errors import spool_errors
-from stillcast.spool.item import SpoolEntry, State
+from stillcast.spool.item import WITH_REASON, SpoolEntry, State
 
 _CHUNK: Final = 65_536
 
@@ -46,14 +46,14 @@ def _sorted_names(directory: Path) -> Iterator[str]:
 
 def _entry(directory: Path, state: State, name: str, now: float) -> SpoolEntry | None:
     path = directory / name
-    reason = files.read_reason(directory, name) if state in (State.DEAD, State.QUARANTINE) else None
+    reason = files.read_reason(directory, name) if state in WITH_REASON else None
     try:
         with path.open("rb", buffering=0) as file:
             size = path.stat().st_size
             object_key = _object_key(file.fileno(), name)
     except FileNotFoundError:
         return None  # delivered while we were listing
-    utc, _, sid = name.removesuffix(".jpg").partition("_")
+    utc, sid, _feed = name.split("_")
     return SpoolEntry(
         state=state,
         name=name,

@@ -12,11 +12,10 @@ from typing import Final
 from stillcast.errors import SpoolError
 from stillcast.spool import files
 from stillcast.spool.errors import spool_errors
-from stillcast.spool.item import State
+from stillcast.spool.item import WITH_REASON, State
 from stillcast.spool.lock import take_lock
 
 _TMP: Final = "tmp"
-_WITH_REASON: Final = (State.DEAD, State.QUARANTINE)
 
 
 class Shelves:
@@ -121,8 +120,9 @@ class Shelves:
             SpoolError: the disk failed, or the spool is closed.
         """
         source, target = self.path(from_state, name), self.path(to_state, name)
-        if reason is not None and to_state in _WITH_REASON:
-            self._write_reason(name, to_state, files.Reason(reason, from_state))
+        if reason is not None and to_state in WITH_REASON:
+            back_to = State.STORED if from_state is State.DEFERRED else from_state
+            self._write_reason(name, to_state, files.Reason(reason, back_to))
         with spool_errors(self._root, f"move {name} to {to_state}"), self._mutex:
             self._require_open()
             try:
@@ -131,8 +131,29 @@ class Shelves:
                 return False
             self._counts[from_state] -= 1
             self._counts[to_state] += 1
-        if from_state in _WITH_REASON:
+        if from_state in WITH_REASON:
             files.remove_reason(self._root / from_state, name)
+        return True
+
+    def defer(self, name: str, from_state: State, due_s: float, reason: files.Reason) -> bool:
+        """Move a file to ``deferred``, or leave it there, its due time in its times; False if it was not there.
+
+        Raises:
+            SpoolError: the disk failed, or the spool is closed.
+        """
+        source, target = self.path(from_state, name), self.path(State.DEFERRED, name)
+        with spool_errors(self._root, f"defer {name}"), self._mutex:
+            self._require_open()
+            try:
+                os.utime(source, (due_s, due_s), follow_symlinks=False)
+                self._write_reason(name, State.DEFERRED, reason)
+                source.rename(target)
+            except FileNotFoundError:
+                return False
+            self._counts[from_state] -= 1
+            self._counts[State.DEFERRED] += 1
+            if from_state in WITH_REASON and from_state is not State.DEFERRED:
+                files.remove_reason(self._root / from_state, name)
         return True
 
     def remove(self, state: State, name: str, dropped_for: str | None = None) -> bool:
@@ -153,7 +174,7 @@ class Shelves:
             self._bytes -= size
             if dropped_for is not None:
                 self._dropped[dropped_for if state is State.READY else f"{dropped_for}_{state}"] += 1
-        if state in _WITH_REASON:
+        if state in WITH_REASON:
             files.remove_reason(self._root / state, name)
         return True
 
@@ -163,7 +184,7 @@ class Shelves:
             directory.mkdir(mode=0o700, exist_ok=True)
             directory.chmod(0o700)
         files.sweep_tmp(self._root / _TMP)
-        for state in _WITH_REASON:
+        for state in WITH_REASON:
             files.sweep_reasons(self._root / state)
         self._bytes = 0
         self._dropped.clear()

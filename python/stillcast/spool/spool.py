@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from stillcast.config import SpoolConfig
 from stillcast.errors import SpoolError
 from stillcast.naming import format_utc
 from stillcast.spool import files, footer, listing
@@ -37,6 +38,10 @@ class Spool:
         *,
         max_bytes: int,
         max_age_s: float,
+        max_files: int = 1_000_000,
+        min_free: int = 0,
+        max_feed_share: float = 1.0,
+        allow_tmpfs: bool = False,
         durability: Literal["process", "power"] = "process",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -46,6 +51,11 @@ class Spool:
             path: directory of the spool, made if it is not there; on a local disk.
             max_bytes: cap on all of its files; the oldest still is dropped to keep it.
             max_age_s: seconds after capture at which a still is dropped.
+            max_files: cap on the number of its stills.
+            min_free: bytes of its disk that are left free for others.
+            max_feed_share: 0 to 1; where a cap is reached and a feed holds more than this part of what the cap counts,
+                the oldest still of that feed is dropped; 1 turns it off.
+            allow_tmpfs: let it be in memory.
             durability: ``process`` survives the death of the process, ``power`` also that of the machine (two fsyncs
                 a still).
             clock: seconds since 1970.
@@ -53,11 +63,29 @@ class Spool:
         self.path = Path(path)
         self._max_bytes = max_bytes
         self._max_age = timedelta(seconds=max_age_s)
+        self._max_files = max_files
+        self._min_free = min_free
+        self._max_feed_share = max_feed_share
+        self._allow_tmpfs = allow_tmpfs
         self._clock = clock
         self._shelves = Shelves(self.path, sync=durability == "power")
         self._oldest_mutex = threading.Lock()  # guards the two below
         self._oldest = Oldest(self.path)
         self._scanned_at = 0.0
+
+    @classmethod
+    def of(cls, config: SpoolConfig) -> Spool:
+        """Describe the spool that the settings say."""
+        return cls(
+            config.path,
+            max_bytes=config.max_bytes,
+            max_age_s=config.max_age,
+            max_files=config.max_files,
+            min_free=config.min_free,
+            max_feed_share=config.max_feed_share,
+            allow_tmpfs=config.allow_tmpfs,
+            durability=config.durability,
+        )
 
     def open(self) -> None:
         """Become the owner: take the lock, clear what a dead owner was writing, count what waits.
@@ -137,6 +165,55 @@ class Spool:
         """
         return self._shelves.move(name, from_state, to_state, reason)
 
+    def defer(self, name: str, from_state: State, *, due_s: float, attempts: int, reason: str) -> bool:
+        """Put off the announcement of a still that is in the store; one that is put off already gets a new due time.
+
+        Args:
+            name: file name.
+            from_state: where it stands, ``deferred`` included.
+            due_s: when its callback shall be tried again, in seconds since 1970 by the spool's clock.
+            attempts: rounds of callbacks that failed so far.
+            reason: why the last one did.
+
+        Returns:
+            False if it was no longer there.
+
+        Raises:
+            SpoolError: the disk failed, or the spool is closed.
+        """
+        return self._shelves.defer(name, from_state, due_s, files.Reason(reason, State.STORED, attempts))
+
+    def due(self, limit: int, exclude: Container[str] = ()) -> list[str]:
+        """Names of deferred stills whose time has come, earliest first.
+
+        Raises:
+            SpoolError: the disk failed.
+        """
+        with spool_errors(self.path, f"list {State.DEFERRED}"):
+            now = self._clock()
+            found = ((due_s, name) for due_s, name in files.due_times(self.path / State.DEFERRED) if due_s <= now)
+            return [name for _, name in heapq.nsmallest(limit, (pair for pair in found if pair[1] not in exclude))]
+
+    def attempts(self, name: str) -> int:
+        """How many rounds of callbacks of a deferred still have failed; 1 where nobody wrote it down."""
+        self._shelves.path(State.DEFERRED, name)
+        reason = files.read_reason(self.path / State.DEFERRED, name)
+        return (reason.attempts if reason else None) or 1
+
+    def revive(self, name: str) -> State | None:
+        """Put a dead letter back to where it stood before it was given up; to ``ready`` where nobody wrote that down.
+
+        Returns:
+            where it stands now; None if it was no longer there.
+
+        Raises:
+            SpoolError: the disk failed, or the spool is closed.
+        """
+        self._shelves.path(State.DEAD, name)
+        reason = files.read_reason(self.path / State.DEAD, name)
+        state = State.STORED if reason is not None and reason.from_state == State.STORED else State.READY
+        return state if self._shelves.move(name, State.DEAD, state, None) else None
+
     def remove(self, state: State, name: str) -> bool:
         """Let go of a still that is done with; works on a full disk too.
 
@@ -158,8 +235,13 @@ class Spool:
             found = (name for name in files.names(self.path / state) if name not in exclude)
             return heapq.nsmallest(limit, found)
 
-    def expire(self) -> None:
-        """Drop what is older than ``max_age_s``; every ``put`` does it, and the delivery while nothing is put.
+    @property
+    def counted(self) -> bool:
+        """Whether the files of an earlier owner have been counted; until then ``oldest`` and ``due`` find nothing."""
+        return True
+
+    def tidy(self) -> None:
+        """Do what the spool does now and then: drop what is older than ``max_age_s``. Blocking; about once a second.
 
         Raises:
             SpoolError: the disk failed, or the spool is closed.
@@ -202,7 +284,7 @@ class Spool:
         if needed > self._max_bytes:
             way_out = "raise it, or lower capture.max_size or capture.quality"
             raise SpoolError(f"spool.max_bytes: {self._max_bytes}: one still alone has {needed} bytes: {way_out}")
-        self.expire()
+        self.tidy()
         while not self._shelves.reserve(needed, self._max_bytes):
             self._drop_oldest()
 
