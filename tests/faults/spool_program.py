@@ -48,7 +48,7 @@ def steps_of(spool_type: type[Spool] = Spool) -> tuple[Step, ...]:
         *[Step("move", 6, stored), Step("remove", 6, None)],
         *[Step("put", 7, ready), Step("move", 7, stored), Step("defer", 7, deferred), Step("remove", 7, None)],
         *[Step("put", 8, ready), Step("move", 8, stored), Step("defer", 8, deferred), Step("move", 8, dead)],
-        *[Step("revive", 3, stored), Step("remove", 3, None), Step("revive", 8, deferred)],
+        *[Step("revive", 3, stored), Step("remove", 3, None), Step("revive", 8, stored)],
     ]
     return (*plain, *more)
 
