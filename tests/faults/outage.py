@@ -206,8 +206,8 @@ def _report(
         "live stills afterwards": f"{len(seen.live):,}; at most {before} of the backlog, {overtaken} in all before one",
         "drained": f"{len(store.order):,} stored in {drained_s:.1f} s, {store.busy_max} at a time",
     }.items():
-        print(f"{name:28} {value}")  # noqa: T201
-    print()  # noqa: T201
+        print(f"{name:28} {value}")
+    print()
 
 
 if __name__ == "__main__":

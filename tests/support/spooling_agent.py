@@ -20,7 +20,6 @@ import numpy as np
 from stillcast.agent import Agent, Feed
 from stillcast.capture import Frame
 from stillcast.config import AgentConfig
-from stillcast.sources import Source, SourceOptions
 from stillcast.stills import Still
 from support.fault_invariants import promise_of
 
@@ -60,6 +59,8 @@ def main(settings: str, log: str, clip: str = "") -> None:
     threading.Thread(target=_tell, args=(agent, Path(f"{log}.stats")), daemon=True).start()
     fan = Fan([agent.open_feed("lobby", str(number)) for number in range(_FEEDS)])
     if clip:
+        from stillcast.sources import Source, SourceOptions  # noqa: PLC0415  # FFmpeg takes long to load
+
         Source(clip, fan, options=SourceOptions(loop=True)).start()
         ending.wait()
     else:
