@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import signal
 import socket
@@ -24,6 +25,7 @@ from stillcast.receiver import Receiver
 from stillcast.spool import Spool, State
 from stillcast.stills import Still
 from support.cli import environment, running, settings, stillcast
+from support.stills import make_spool
 
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
@@ -88,6 +90,12 @@ def test_every_problem_of_the_settings_is_one_line() -> None:
 
 # check
 
+GOOD = [("settings", "ok"), ("spool", "ok")]
+
+
+def steps_of(stdout: str) -> list[tuple[str, ...]]:
+    return [tuple(line.split()[:2]) for line in stdout.splitlines()]
+
 
 def test_check_writes_a_canary_and_announces_it(tmp_path: Path) -> None:
     with Receiver() as receiver:
@@ -95,11 +103,7 @@ def test_check_writes_a_canary_and_announces_it(tmp_path: Path) -> None:
         assert receiver.problems == []
         (announced,) = receiver.received
     assert done.returncode == 0, done.stderr
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
-        ["settings", "ok"],
-        ["store", "ok"],
-        ["callback", "ok"],
-    ]
+    assert steps_of(done.stdout) == [*GOOD, ("store", "ok"), ("callback", "ok"), ("rights", "skipped")]
     (file,) = (tmp_path / "stills").rglob("*.jpg")
     assert announced.object_key == str(file.relative_to(tmp_path / "stills"))
     key = parse_object_key(announced.object_key)
@@ -115,12 +119,13 @@ def test_check_says_what_is_wrong_with_the_callback(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told["ok"] is False
     assert [(step["step"], step["status"]) for step in told["steps"]] == [
-        ("settings", "ok"),
+        *GOOD,
         ("store", "ok"),
         ("callback", "FAILED"),
+        ("rights", "skipped"),
     ]
-    assert "callback.url: " in told["steps"][2]["detail"]
-    assert "\n" not in told["steps"][2]["detail"]
+    assert "callback.url: " in told["steps"][3]["detail"]
+    assert "\n" not in told["steps"][3]["detail"]
 
 
 def test_check_says_what_is_wrong_with_the_store_and_announces_nothing(tmp_path: Path) -> None:
@@ -129,9 +134,64 @@ def test_check_says_what_is_wrong_with_the_store_and_announces_nothing(tmp_path:
         done = stillcast("check", "-c", settings(tmp_path, callback=receiver.url))
         assert receiver.received == []
     assert done.returncode == 1
-    lines = done.stdout.splitlines()
-    assert [line.split()[:2] for line in lines] == [["settings", "ok"], ["store", "FAILED"], ["callback", "skipped"]]
-    assert str(tmp_path / "stills") in lines[1]
+    assert steps_of(done.stdout) == [*GOOD, ("store", "FAILED"), ("callback", "skipped"), ("rights", "skipped")]
+    assert str(tmp_path / "stills") in done.stdout.splitlines()[2]
+
+
+def spool_step(tmp_path: Path, more: str = "", status: int = 0) -> tuple[str, str]:
+    """What ``check`` says of the spool: status and line."""
+    done = stillcast("check", "-c", settings(tmp_path, more=more))
+    assert done.returncode == status, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("spool")]
+    _, word, text = line.split(maxsplit=2)
+    return word, text
+
+
+def test_check_makes_no_spool_where_none_is(tmp_path: Path) -> None:
+    word, text = spool_step(tmp_path)
+    assert word == "ok"
+    assert text.startswith(f"{tmp_path / 'spool'} on ")
+    assert "made at the first start" in text
+    assert not (tmp_path / "spool").exists()
+
+
+def test_check_opens_and_writes_the_spool_that_is_there(tmp_path: Path) -> None:
+    spooled(tmp_path / "spool")
+    kept = sorted(path.name for path in (tmp_path / "spool").rglob("*"))
+    assert spool_step(tmp_path)[0] == "ok"
+    assert "opened and written" in spool_step(tmp_path)[1]
+    assert sorted(path.name for path in (tmp_path / "spool").rglob("*")) == kept
+
+
+def test_check_says_who_has_the_spool(tmp_path: Path) -> None:
+    with make_spool(tmp_path / "spool"):
+        word, text = spool_step(tmp_path)
+    assert (word, f"in use by process {os.getpid()}" in text) == ("ok", True)
+
+
+def test_check_says_why_the_spool_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file where the directory should be")
+    word, text = spool_step(tmp_path, status=1)
+    assert word == "FAILED"
+    assert text.startswith(f"spool.path: {tmp_path / 'spool'}: ")
+
+
+def test_check_warns_of_a_disk_that_cannot_hold_the_spool(tmp_path: Path) -> None:
+    word, text = spool_step_of(tmp_path, 'max_bytes = "1000000TiB"')
+    assert word == "warning"
+    assert "spool.max_bytes: 1000000.0 TiB: the disk cannot hold it: lower it" in text
+    word, text = spool_step_of(tmp_path, 'min_free = "1000000TiB"')
+    assert word == "warning"
+    assert "spool.min_free: 1000000.0 TiB: there is less" in text
+
+
+def spool_step_of(tmp_path: Path, setting: str) -> tuple[str, str]:
+    file = settings(tmp_path)
+    file.write_text(file.read_text().replace("[spool]\n", f"[spool]\n{setting}\n"))
+    done = stillcast("check", "--json", "-c", file)
+    assert done.returncode == 0, done.stdout
+    (step,) = [step for step in json.loads(done.stdout)["steps"] if step["step"] == "spool"]
+    return step["status"], step["detail"]
 
 
 # receive

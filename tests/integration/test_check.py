@@ -18,12 +18,19 @@ from support.bucket import assert_bucket_is_as_announced
 from support.callback_server import CallbackServer, Talk, answer
 from support.cli import stillcast
 from support.s3_settings import EXTRA_INFO, s3_settings
-from support.servers import SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, seaweedfs
+from support.servers import PUTTER_KEY, PUTTER_SECRET, SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, seaweedfs
 from support.stills import WEBHOOK_SECRET
 from support.streams import free_port
 
 WRONG_SECRET = "not/the+secret"
-SECRETS = (SECRET_KEY, WRITER_SECRET, WRONG_SECRET, WEBHOOK_SECRET, WEBHOOK_SECRET.removeprefix("whsec_"))
+SECRETS = (
+    SECRET_KEY,
+    WRITER_SECRET,
+    PUTTER_SECRET,
+    WRONG_SECRET,
+    WEBHOOK_SECRET,
+    WEBHOOK_SECRET.removeprefix("whsec_"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,53 +54,98 @@ def check(file: Path, *arguments: str) -> CompletedProcess[str]:
     return done
 
 
+STEPS = ("settings", "spool", "store", "callback", "rights")
+
+
+def steps_of(done: CompletedProcess[str]) -> dict[str, tuple[str, str]]:
+    """Status and text of each step, as they were told."""
+    steps = {}
+    for line in done.stdout.splitlines():
+        step, status, text = line.split(maxsplit=2)
+        steps[step] = (status, text)
+    assert tuple(steps) == STEPS
+    return steps
+
+
 def failed_line(done: CompletedProcess[str], step: str) -> str:
     """The one line that says what is wrong; the settings were right, and what came after was left out."""
     assert (done.returncode, done.stderr) == (1, "")
-    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
-    expected = {"store": ["ok", "FAILED", "skipped"], "callback": ["ok", "ok", "FAILED"]}[step]
-    assert [line[:2] for line in lines] == [
-        list(pair) for pair in zip(("settings", "store", "callback"), expected, strict=True)
-    ]
-    (text,) = [text for _, status, text in lines if status == "FAILED"]
-    return text
+    steps = steps_of(done)
+    expected = {"store": ["FAILED", "skipped", "skipped"], "callback": ["ok", "FAILED", "warning"]}[step]
+    assert [status for status, _ in steps.values()] == ["ok", "ok", *expected]
+    return steps[step][1]
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [{}, {"access_key": WRITER_KEY, "secret_key": WRITER_SECRET, "secret_key_file": None}],
-    ids=["all rights", "only s3:PutObject"],
-)
-def test_where_all_is_right_a_canary_is_in_the_bucket_and_announced(
-    store: S3Server, receiver: Receiver, tmp_path: Path, keys: dict[str, object]
+PUTTER = {"access_key": PUTTER_KEY, "secret_key": PUTTER_SECRET, "secret_key_file": None}
+WRITER = {"access_key": WRITER_KEY, "secret_key": WRITER_SECRET, "secret_key_file": None}
+POLICY = "use a policy that allows s3:PutObject on arn:aws:s3:::test-artifacts/{}/* alone"
+
+
+def test_with_the_policy_of_the_readme_a_canary_is_in_the_bucket_and_announced(
+    store: S3Server, receiver: Receiver, tmp_path: Path
 ) -> None:
-    prefix = f"canary{len(keys)}"
-    file = s3_settings(tmp_path, store, receiver.url, {"storage": {"prefix": [prefix], **keys}})
+    file = s3_settings(tmp_path, store, receiver.url, {"storage": {"prefix": ["canary0"], **PUTTER}})
     done = check(file)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
-        ["settings", "ok"],
-        ["store", "ok"],
-        ["callback", "ok"],
-    ]
+    assert [status for status, _ in steps_of(done).values()] == ["ok"] * 5
     assert receiver.problems == []
-    assert_bucket_is_as_announced(store, prefix, receiver.received)
+    assert_bucket_is_as_announced(store, "canary0", receiver.received)
     (announced,) = receiver.received
     key = parse_object_key(announced.object_key)
-    assert (key.prefix, key.cname, key.uid) == ((prefix,), "stillcast-check", "canary")
+    assert (key.prefix, key.cname, key.uid) == (("canary0",), "stillcast-check", "canary")
     assert (announced.signed, announced.extra_info) == (True, EXTRA_INFO)
     assert announced.object_key in done.stdout
 
 
-def test_json_says_the_same_for_a_program(store: S3Server, receiver: Receiver, tmp_path: Path) -> None:
-    done = check(s3_settings(tmp_path, store, receiver.url), "--json")
+@pytest.mark.parametrize(
+    ("prefix", "keys", "excess"),
+    [
+        (
+            "canary1",
+            {},
+            "s3:GetObject of stills, s3:ListBucket of the bucket, s3:DeleteObject of stills, "
+            "s3:DeleteObject outside storage.prefix",
+        ),
+        ("canary2", WRITER, "s3:DeleteObject of stills, s3:DeleteObject outside storage.prefix"),
+    ],
+    ids=["all rights", "write and delete"],
+)
+def test_a_key_that_can_do_more_than_put_is_warned_of_and_cleans_up_after_itself(
+    store: S3Server, receiver: Receiver, tmp_path: Path, prefix: str, keys: dict[str, object], excess: str
+) -> None:
+    kept = store.all_keys()
+    done = check(s3_settings(tmp_path, store, receiver.url, {"storage": {"prefix": [prefix], **keys}}), "--json")
+    assert done.returncode == 0, "a warning is no failure"
     told = json.loads(done.stdout)
-    assert (done.returncode, told["ok"]) == (0, True)
-    assert [(step["step"], step["status"]) for step in told["steps"]] == [
-        ("settings", "ok"),
-        ("store", "ok"),
-        ("callback", "ok"),
-    ]
+    assert told["ok"] is True
+    assert [step["status"] for step in told["steps"]] == ["ok"] * 4 + ["warning"]
+    rights = told["steps"][4]["detail"]
+    assert f"may do more than put: {excess}: " in rights
+    assert POLICY.format(prefix) in rights
+    assert len(receiver.received) == 1, "it is announced before it is removed"
+    assert store.all_keys() == kept
+
+
+def test_what_the_store_does_not_say_of_rights_is_not_called_right(
+    store: S3Server, receiver: Receiver, tmp_path: Path
+) -> None:
+    # Takes the put, and fails whatever comes after that.
+    with CallbackServer(answer(200, b""), answer(500, b"")) as odd:
+        storage = {"endpoint": odd.url.split("/stills")[0], "ca_file": None, "verify_digest": False}
+        done = check(s3_settings(tmp_path, store, receiver.url, {"storage": storage}))
+    status, text = steps_of(done)["rights"]
+    assert status == "warning"
+    assert "is not known: s3:GetObject (status 500), s3:ListBucket (status 500), s3:DeleteObject (status 500)" in text
+
+
+def test_json_says_the_same_for_a_program(store: S3Server, receiver: Receiver, tmp_path: Path) -> None:
+    wrong = {"storage": {"secret_key": WRONG_SECRET, "secret_key_file": None}}
+    done = check(s3_settings(tmp_path, store, receiver.url, wrong), "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"]) == (1, False)
+    assert tuple(step["step"] for step in told["steps"]) == STEPS
+    failed = told["steps"][2]
+    assert (failed["status"], failed["kind"], failed["code"]) == ("FAILED", "destination", "SignatureDoesNotMatch")
 
 
 @dataclass(frozen=True)

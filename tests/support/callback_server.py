@@ -45,10 +45,12 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 
 def drip(whole: bytes, pause_s: float) -> Talk:
-    """Answer one byte at a time."""
+    """Answer one byte at a time; ends with the connection."""
 
     async def talk(writer: asyncio.StreamWriter) -> None:
         for byte in whole:
+            if writer.transport.is_closing():
+                raise ConnectionResetError
             writer.write(bytes([byte]))
             await writer.drain()
             await asyncio.sleep(pause_s)
@@ -57,11 +59,16 @@ def drip(whole: bytes, pause_s: float) -> Talk:
 
 
 class CallbackServer:
-    """Plays one answer after the other, the last one for ever; keeps every request."""
+    """Plays one answer after the other, the last one for ever; keeps every request.
+
+    ``connections`` counts all of them, ``open_max`` the most that were open at the same time.
+    """
 
     def __init__(self, *talks: Talk, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.open = 0
+        self.open_max = 0
         self._talks = list(talks)
         self._tls = tls
         self._port: Future[int] = Future()
@@ -95,6 +102,8 @@ class CallbackServer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.open += 1
+        self.open_max = max(self.open_max, self.open)
         try:
             while True:
                 self.requests.append(await _read(reader, writer))
@@ -102,6 +111,8 @@ class CallbackServer:
                 await talk(writer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.transport.abort()
+        finally:
+            self.open -= 1
 
 
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request:

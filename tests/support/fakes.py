@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from stillcast.callbacks import CallbackFailure, Named
 from stillcast.spool import SpoolItem
 from stillcast.storage import FailureKind, StorageFailure
 
+_PASSES = 10  # of the loop, from a timer to the attempt that it starts
 PASSING = FailureKind.PASSING
 DESTINATION = FailureKind.DESTINATION
 ITEM = FailureKind.ITEM
 
 
-def failure(kind: FailureKind, code: str = "Code") -> StorageFailure:
-    return StorageFailure(f"storage.url: s3://bucket: {code}: mend it", kind=kind, code=code)
+def failure(kind: FailureKind, code: str = "Code", *, throttled: bool = False) -> StorageFailure:
+    text = f"storage.url: s3://bucket: {code}: mend it"
+    return StorageFailure(text, kind=kind, code=code, throttled=throttled)
+
+
+def slow_down() -> StorageFailure:
+    return failure(PASSING, "SlowDown", throttled=True)
 
 
 class ManualLoop(asyncio.SelectorEventLoop):
@@ -28,21 +34,39 @@ class ManualLoop(asyncio.SelectorEventLoop):
         return self._now_s
 
     def advance(self, seconds: float) -> None:
-        """Move the clock; any thread."""
-        self.call_soon_threadsafe(self._move, seconds)
+        """Move the clock, and wait until what is due by then has begun; any thread but the loop's."""
+        done = threading.Event()
+        self.call_soon_threadsafe(self._move, seconds, done)
+        assert done.wait(30.0), "the loop stands still"
 
-    def _move(self, seconds: float) -> None:
+    def _move(self, seconds: float, done: threading.Event) -> None:
         self._now_s += seconds
+        self._pass(_PASSES, done)
+
+    def _pass(self, left: int, done: threading.Event) -> None:
+        if left:
+            self.call_soon(self._pass, left - 1, done)
+        else:
+            done.set()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what no event tells of, on a loop whose clock may stand still."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0)
 
 
 class FakeStore:
     """Keeps what it is given, or does what ``answer`` says instead."""
+
+    clock_skew_s: float | None = None
 
     def __init__(self, answer: Callable[[str], Exception | None] = lambda _key: None) -> None:
         self.answer = answer
         self.objects: dict[str, bytes] = {}
         self.puts: list[str] = []
         self.closed = False
+        self.tended = 0
         self.busy = 0
         self.busy_max = 0
         self._mutex = threading.Lock()
@@ -63,17 +87,33 @@ class FakeStore:
             with self._mutex:
                 self.busy -= 1
 
+    def tend(self) -> None:
+        self.tended += 1
+
     def close(self) -> None:
         self.closed = True
 
 
 class FakeNotifier:
-    """Remembers every announcement; fails where ``fails`` says so."""
+    """Remembers every announcement; fails where ``fails`` says so, and puts a failed one off by each of ``waits_s``.
 
-    def __init__(self, fails: Callable[[str], bool] = lambda _request_id: False) -> None:
+    ``answer`` is awaited in each attempt, so that a test can let attempts hang.
+    """
+
+    def __init__(
+        self,
+        fails: Callable[[str], bool] = lambda _request_id: False,
+        *,
+        waits_s: Sequence[float] = (),
+        answer: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0),
+    ) -> None:
         self.fails = fails
+        self.waits_s = waits_s
+        self.answer = answer
         self.announced: list[str] = []
         self.tried: list[str] = []
+        self.busy = 0
+        self.busy_max = 0
         self.closed = False
 
     async def start(self) -> None:
@@ -85,9 +125,18 @@ class FakeNotifier:
     def missed_body(self, item: Named, msg: str) -> bytes:
         return f"{item.object_key} {msg}".encode()
 
+    def retry_in_s(self, failure: CallbackFailure, attempts: int) -> float | None:
+        gone = failure.reason == "status 410"
+        return None if gone or attempts > len(self.waits_s) else self.waits_s[attempts - 1]
+
     async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
         self.tried.append(request_id)
-        await asyncio.sleep(0)
+        self.busy += 1
+        self.busy_max = max(self.busy_max, self.busy)
+        try:
+            await self.answer()
+        finally:
+            self.busy -= 1
         if self.fails(request_id):
             raise CallbackFailure(
                 "callback.url: https://host: status 500 after 3 attempts: mend it", ("status 500",) * 3

@@ -59,8 +59,7 @@ def stall(seconds: float | None = None, after: Behaviour | None = None) -> Behav
 
     def behave(exchange: Exchange) -> Answer:
         exchange.take_body()
-        exchange.front.stopping.wait(seconds)
-        if after is None:
+        if exchange.wait(seconds) or after is None:
             raise Cut
         return after(exchange)
 
@@ -72,9 +71,8 @@ def stall_until(event: threading.Event, after: Behaviour = good) -> Behaviour:
 
     def behave(exchange: Exchange) -> Answer:
         exchange.take_body()
-        while not event.wait(0.05):
-            if exchange.front.stopping.is_set():
-                raise Cut
+        if exchange.wait(None, event.is_set):
+            raise Cut
         return after(exchange)
 
     return behave
@@ -107,7 +105,7 @@ def answer_late_after_storing(seconds: float | None = None) -> Behaviour:
 
     def behave(exchange: Exchange) -> Answer:
         answer = exchange.serve()
-        if exchange.front.stopping.wait(seconds) or seconds is None:
+        if exchange.wait(seconds):
             raise Cut
         return answer
 

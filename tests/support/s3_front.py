@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+import select
 import socket
 import ssl
 import struct
@@ -86,6 +88,7 @@ class Exchange:
     request: Request
     fact: Fact
     read_body: Callable[[], bytes]
+    connection: socket.socket
     date_shift_s: float = 0.0
 
     def take_body(self) -> None:
@@ -93,6 +96,16 @@ class Exchange:
         if not self.request.body:
             self.request.body = self.read_body()
             self.fact.bytes = len(self.request.body)
+
+    def wait(self, seconds: float | None, until: Callable[[], bool] = lambda: False) -> bool:
+        """Wait so long (None: for ever) or until a condition holds; True if the front stops or the caller went away."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+        end = math.inf if seconds is None else time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not until():
+            if self.front.stopping.wait(min(0.02, left)) or poll.poll(0):
+                return True
+        return False
 
     def serve(self) -> Answer:
         """Do what a good store does: judge, keep, answer."""
@@ -322,7 +335,7 @@ class S3Front:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         key = _bucket_and_key(request)[1]
         fact = Fact(time.monotonic(), number, request.method, key, _sid(key), 0, request)
-        exchange = Exchange(self, request, fact, lambda: _read_exactly(reader, size))
+        exchange = Exchange(self, request, fact, lambda: _read_exactly(reader, size), connection)
         with self._mutex:
             self.facts.append(fact)
             behaviour = self._script.popleft() if self._script else self._behaviour
@@ -367,9 +380,10 @@ def _read_head(reader: BufferedIOBase) -> Request | None:
     if not lines or line == b"":
         return None
     method, target, _ = lines[0].split(" ")
+    target, proxied = (urlsplit(target).path, target) if "://" in target else (target, None)
     pairs = [each.split(":", 1) for each in lines[1:]]
     headers = {name.lower(): value.strip() for name, value in pairs}
-    return Request(method, target, headers, names=[name for name, _ in pairs])
+    return Request(method, target, headers, names=[name for name, _ in pairs], proxied=proxied)
 
 
 def _read_exactly(reader: BufferedIOBase, size: int) -> bytes:

@@ -34,13 +34,19 @@ class Key:
 
 @dataclass
 class Request:
-    """One request as it came over the wire; ``names`` are the headers as they were spelt, in order."""
+    """One request as it came over the wire.
+
+    Attributes:
+        names: the headers as they were spelt, in order.
+        proxied: the whole address, where the request took us for a proxy.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes = b""
     names: list[str] = field(default_factory=list)
+    proxied: str | None = None
 
 
 class Refused(Exception):  # noqa: N818

@@ -29,6 +29,8 @@ ACCESS_KEY = "STILLCASTTESTKEY"
 SECRET_KEY = "stillcast/test+secret"
 WRITER_KEY = "STILLCASTWRITEONLY"
 WRITER_SECRET = "stillcast/writer+secret"
+PUTTER_KEY = "STILLCASTPUTONLY"
+PUTTER_SECRET = "stillcast/putter+secret"
 BUCKET = "test-artifacts"
 _PATIENCE_S = 60.0
 
@@ -77,7 +79,12 @@ def seaweedfs(directory: Path) -> Iterator[S3Server]:
     tls = _Tls(directory)
     identities = [_identity("all", ACCESS_KEY, SECRET_KEY, ["Admin", "Read", "List", "Tagging", "Write"])]
     identities.append(_identity("writer", WRITER_KEY, WRITER_SECRET, ["Write"]))
-    (directory / "s3.json").write_text(json.dumps({"identities": identities}))
+    policy = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    content = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+    # "Write" lets delete too; only a policy is as narrow as the one that the README shows.
+    identities.append({**_identity("putter", PUTTER_KEY, PUTTER_SECRET, []), "policyNames": ["put"]})
+    policies = [{"name": "put", "content": content}]
+    (directory / "s3.json").write_text(json.dumps({"identities": identities, "policies": policies}))
     port, *others = _free_ports(8)
     data = directory / "data"
     data.mkdir()

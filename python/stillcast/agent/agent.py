@@ -262,6 +262,7 @@ def _stats(
         announced=delivered.announced,
         waiting_store=delivered.waiting_store,
         waiting_announce=delivered.waiting_announce,
+        deferred=delivered.deferred,
         dead_letters=delivered.dead_letters,
         quarantined=delivered.quarantined,
         dropped=delivered.dropped,
@@ -269,5 +270,9 @@ def _stats(
         callback_failures=delivered.callback_failures,
         reported=delivered.reported,
         reports_failed=delivered.reports_failed,
+        upload_limit=delivered.upload_limit,
         parked=delivered.parked,
+        parked_since_s=delivered.parked_since_s,
+        store_clock_skew_s=delivered.store_clock_skew_s,
+        callbacks_parked=delivered.callbacks_parked,
     )

@@ -33,6 +33,7 @@ class AgentStats:
         announced: stills whose callback succeeded.
         waiting_store: stills in the spool that are not stored yet, older ones of an earlier run included.
         waiting_announce: stills that are stored and not announced yet.
+        deferred: stills that are stored and whose callback failed; it is tried again later (``callback.profile``).
         dead_letters: stills kept in the spool for replay.
         quarantined: spool files that are not what was put.
         dropped: stills that a cap of the spool dropped, by reason.
@@ -40,7 +41,12 @@ class AgentStats:
         callback_failures: failed attempts of callbacks by reason.
         reported: ticks without a still that the user's server was told of (``callback.report_failures``).
         reports_failed: such reports that did not arrive, or were left out because too many waited.
+        upload_limit: uploads at the same time that the store takes well; fewer than the eight workers after it asked
+            for less.
         parked: why the store refuses every still, and what to do; None while it does not.
+        parked_since_s: for how many seconds already; None while it does not.
+        store_clock_skew_s: seconds that the store's clock is ahead of ours; None while that is not known.
+        callbacks_parked: why callbacks are held but for one at a time that probes; None while they are not.
     """
 
     feeds: int
@@ -59,6 +65,7 @@ class AgentStats:
     announced: int
     waiting_store: int
     waiting_announce: int
+    deferred: int
     dead_letters: int
     quarantined: int
     dropped: Mapping[str, int]
@@ -66,4 +73,8 @@ class AgentStats:
     callback_failures: Mapping[str, int]
     reported: int
     reports_failed: int
+    upload_limit: int
     parked: str | None
+    parked_since_s: float | None
+    store_clock_skew_s: float | None
+    callbacks_parked: str | None

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from random import Random
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import aiohttp
 
 from stillcast.callbacks.body import Named, Pictured, build_body, build_missed_body
 from stillcast.callbacks.resolver import Resolver
+from stillcast.callbacks.schedule import wait_s
 from stillcast.callbacks.signature import webhook_signature
 from stillcast.config import CallbackConfig
 from stillcast.config.secret_values import webhook_key
@@ -24,6 +26,7 @@ CONNECTIONS_MAX: Final = 16
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _CONTENT_TYPE: Final = "application/json;charset=utf-8"
 _OK_STATUS: Final = 200
+_GONE: Final = "status 410"
 # What a person has to do where the server's answer is not the point.
 _WAYS_OUT: Final = {
     "certificate not trusted": "set callback.ca_file to the CA of that server, or mend the host in callback.url",
@@ -51,14 +54,20 @@ class Notifier:
 
     A success is status 200 and a JSON body within the timeout in all, however slowly the bytes drip. Redirects are not
     followed: the address is the operator's own, and the checksum covers it.
+
+    Never more than ``CONNECTIONS_MAX`` attempts at the same time, whoever asks; the time of an attempt begins when it
+    has its connection to itself.
     """
 
-    def __init__(self, config: CallbackConfig, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: CallbackConfig, *, clock: Callable[[], float] = time.time, random: Random | None = None
+    ) -> None:
         """Describe a notifier; nothing is opened before ``start``.
 
         Args:
             config: the ``[callback]`` section, with a ``url``.
             clock: seconds since 1970, for the signature.
+            random: of the jitter.
 
         Raises:
             CallbackError: the settings have no address.
@@ -69,6 +78,10 @@ class Notifier:
         self._url = config.url
         self._key = webhook_key(config.secret.get_secret_value()) if config.secret else None
         self._clock = clock
+        self._random = Random() if random is None else random  # noqa: S311 - jitter need not be unpredictable
+        self._attempts = config.attempts if config.profile == "immediate" else 1
+        self._turns = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._resolver: Resolver | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -77,7 +90,9 @@ class Notifier:
         Raises:
             CallbackError: ``callback.ca_file`` cannot be used.
         """
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, ssl=self._trust(), resolver=Resolver())
+        trust = self._trust()
+        self._resolver = Resolver(self._config.timeout)
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, ssl=trust, resolver=self._resolver)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -96,7 +111,7 @@ class Notifier:
         return build_missed_body(item, url=self._url, msg=msg)
 
     async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
-        """Post a body; a failure is retried at once, ``callback.attempts`` in all.
+        """Post a body; with the profile ``immediate`` a failure is retried at once, ``callback.attempts`` in all.
 
         Args:
             body: of ``build_body``; the same bytes on every attempt.
@@ -109,23 +124,41 @@ class Notifier:
             CallbackFailure: no attempt succeeded.
         """
         reasons: list[str] = []
-        for _ in range(self._config.attempts):
+        for _ in range(self._attempts):
             reason = await self._attempt(body, request_id)
             if reason is None:
                 return tuple(reasons)
             reasons.append(reason)
         raise CallbackFailure(self._message(reasons), tuple(reasons))
 
+    def retry_in_s(self, failure: CallbackFailure, attempts: int) -> float | None:
+        """Say when a still is tried again whose callback failed; any thread.
+
+        Args:
+            failure: of the last attempt.
+            attempts: how many failed by now.
+
+        Returns:
+            Seconds; None where it is given up: with the profile ``immediate`` at once, with ``standard`` after three
+            days, or when the server says 410, that it wants no more.
+        """
+        if self._config.profile == "immediate" or failure.reason == _GONE:
+            return None
+        return wait_s(attempts, self._random)
+
     async def close(self) -> None:
         """Close the connections."""
         session, self._session = self._session, None
+        resolver, self._resolver = self._resolver, None
         if session is not None:
             await session.close()
+        if resolver is not None:  # aiohttp closes only a resolver of its own making
+            await resolver.close()
 
     async def _attempt(self, body: bytes, request_id: str) -> str | None:
         """Post once; None, or why it failed."""
         try:
-            async with asyncio.timeout(self._config.timeout):
+            async with self._turns, asyncio.timeout(self._config.timeout):
                 return await self._post(body, request_id)
         except TimeoutError:
             return "timeout"

@@ -21,7 +21,7 @@ def account(stats: AgentStats, *, announces: bool) -> str:
     """
     lines = [f"{stats.ticks} ticks: {stats.stills - stats.snapshots} stills, {_with_reasons('missed', stats.missed)}"]
     after = [f"{stats.spooled} spooled", f"{stats.stored} stored"]
-    waiting = stats.waiting_store + stats.waiting_announce
+    waiting = stats.waiting_store + stats.waiting_announce + stats.deferred
     if announces:
         after.append(f"{stats.announced} announced")
     after += [f"{waiting} waiting", f"{stats.dead_letters} given up"]
@@ -38,6 +38,8 @@ def account(stats: AgentStats, *, announces: bool) -> str:
         lines.append(f"stills that could not be spooled: {stats.spool_failed}")
     if stats.parked:
         lines.append(f"the store is parked: {stats.parked}")
+    if stats.callbacks_parked:
+        lines.append(f"callbacks are held: {stats.callbacks_parked}")
     return "\n".join(lines)
 
 
@@ -57,7 +59,7 @@ def is_settled(agent: Agent, wait_s: float) -> bool:
         return True
     stats = agent.stats()
     on_its_way = stats.stills > stats.spooled + stats.spool_failed
-    return not (on_its_way or stats.waiting_store or stats.waiting_announce)
+    return not (on_its_way or stats.waiting_store or stats.waiting_announce or stats.deferred)
 
 
 def was_all_delivered(stats: AgentStats, *, announces: bool, dead_before: int) -> bool:
@@ -69,7 +71,7 @@ def was_all_delivered(stats: AgentStats, *, announces: bool, dead_before: int) -
         dead_before: stills that had been given up before it began; the spool outlives the agent.
     """
     lost = _total(stats.dropped) + stats.spool_failed + max(0, stats.dead_letters - dead_before)
-    waiting = stats.queued + stats.waiting_store + (stats.waiting_announce if announces else 0)
+    waiting = stats.queued + stats.waiting_store + (stats.waiting_announce + stats.deferred if announces else 0)
     return not lost and not waiting
 
 

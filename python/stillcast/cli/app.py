@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stillcast.cli.status import exit_status
+from stillcast.cli.status import exit_status, log_to_stderr
 
 app = typer.Typer(
     name="stillcast",
@@ -27,6 +27,16 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="FILE", help="TOML file with the settings; see the README.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Results as JSON on stdout.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Sids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SID]...", help="Ids of stills, as in their keys.", show_default=False),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STATE", help="ready, stored, deferred, dead or quarantine; may be given several times."),
+]
+SpoolPath = Annotated[Path | None, typer.Option(metavar="DIR", help="The spool itself, instead of a file's.")]
 Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, metavar="N", help="Stop after so many seconds.")]
 
 
@@ -44,7 +54,7 @@ def _stillcast(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    log_to_stderr()
 
 
 @app.command()
@@ -107,10 +117,10 @@ def run(
 
 @app.command()
 def check(config: ConfigFile = None, as_json: Json = False) -> None:
-    """Try the settings, the store and the callback.
+    """Try the settings, the spool, the store and the callback.
 
-    Validates the settings, writes one canary still to the store and announces it; says what is wrong and how to mend
-    it.
+    Writes one canary still to the store and announces it, with what the agent itself would use; says what is wrong and
+    how to mend it, and warns where the disk is too small or the key may do more than put.
     """
     with exit_status():
         from stillcast.cli.check import run_check  # noqa: PLC0415
@@ -151,8 +161,8 @@ def receive(
 @spool_app.command("ls")
 def spool_ls(
     config: ConfigFile = None,
-    path: Annotated[Path | None, typer.Option(metavar="DIR", help="The spool itself, instead of a file's.")] = None,
-    as_json: Json = False,
+    path: SpoolPath = None,
+    as_json: JsonLines = False,
 ) -> None:
     """List what waits, oldest first, and why.
 
@@ -164,6 +174,64 @@ def spool_ls(
         list_spool(config, path, as_json=as_json)
 
 
-@spool_app.callback()
-def _spool() -> None:
-    pass
+@spool_app.command("retry")
+def spool_retry(
+    sid: Sids = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    config: ConfigFile = None,
+    wait: Annotated[
+        float, typer.Option(min=1.0, metavar="N", help="Give up waiting when nothing moved for so many seconds.")
+    ] = 60.0,
+    as_json: JsonLines = False,
+) -> None:
+    """Deliver again what was given up.
+
+    Puts dead letters back to where they came from. Beside a running agent they are its to deliver; without one they are
+    delivered here. One line says what became of each; the exit status is 1 if some failed again or still wait.
+    """
+    with exit_status():
+        from stillcast.cli.spool_retry import RetryOptions, retry  # noqa: PLC0415
+
+        retry(RetryOptions(tuple(sid or ()), everything, config, wait, as_json))
+
+
+@spool_app.command("export")
+def spool_export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the copies go.", show_default=False)],
+    sid: Sids = None,
+    state: States = None,
+    config: ConfigFile = None,
+    path: SpoolPath = None,
+    as_json: JsonLines = False,
+) -> None:
+    """Copy stills out of the spool, as JPEG and JSON.
+
+    Each goes under its object key below DIR, with its facts in a .json beside it. The spool stays as it is, and a
+    running agent is not disturbed. A different file that is there already is never replaced.
+    """
+    with exit_status():
+        from stillcast.cli.spool_export import ExportOptions, export  # noqa: PLC0415
+
+        export(ExportOptions(directory, tuple(sid or ()), tuple(state or ()), config, path, as_json))
+
+
+@spool_app.command("purge")
+def spool_purge(
+    sid: Sids = None,
+    state: States = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only stills captured that long ago, as 90m, 12h or 7d.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigFile = None,
+    path: SpoolPath = None,
+    as_json: Json = False,
+) -> None:
+    """Delete what was given up or cannot be read.
+
+    What still waits to be delivered is deleted only where --state names it. Works beside a running agent.
+    """
+    with exit_status():
+        from stillcast.cli.spool_purge import PurgeOptions, purge  # noqa: PLC0415
+
+        purge(PurgeOptions(tuple(sid or ()), tuple(state or ()), older_than, yes, config, path, as_json))

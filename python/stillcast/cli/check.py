@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 
 from stillcast.callbacks import Notifier, build_body, new_request_id
 from stillcast.capture import Frame, encode_still
+from stillcast.cli.check_spool import look_at_spool
 from stillcast.cli.status import FAILED
 from stillcast.config import AgentConfig
 from stillcast.config.addresses import without_secrets
@@ -23,33 +24,42 @@ from stillcast.errors import StillcastError
 from stillcast.naming import format_object_key, new_sid
 from stillcast.spool import SpoolItem
 from stillcast.stills import EncodedStill
-from stillcast.storage import open_store
+from stillcast.storage import StorageFailure, open_store
 
 CANARY_CNAME = "stillcast-check"
 CANARY_UID = "canary"
+_TIMED = ("store", "callback")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """How one step went.
 
     Attributes:
-        step: ``settings``, ``store`` or ``callback``.
-        status: ``ok``, ``FAILED`` or ``skipped``.
+        step: ``settings``, ``spool``, ``store``, ``callback`` or ``rights``.
+        status: ``ok``, ``warning``, ``FAILED`` or ``skipped``.
         detail: one line: what was done, or what is wrong and the way out.
+        kind: of a failure of the store, as the delivery would take it: ``passing``, ``destination``, ``item``.
+        code: of a failure of the store, as the delivery would count it.
     """
 
     step: str
     status: str
     detail: str
+    kind: str | None = None
+    code: str | None = None
+
+
+# What an action says of itself: its status, and one line.
+Told = tuple[str, str]
 
 
 def run_check(config_path: Path | None, *, as_json: bool) -> None:
-    """Try the settings, the store and the callback, and print how each went.
+    """Try the settings, the spool, the store, the callback and the key's rights, and print how each went.
 
     Raises:
         ConfigError: the settings are wrong; nothing else was tried.
-        typer.Exit: with status 1 if a step failed.
+        typer.Exit: with status 1 if a step failed; a warning is no failure.
     """
     config = AgentConfig.load(config_path)
     results: list[StepResult] = []
@@ -65,43 +75,61 @@ def run_check(config_path: Path | None, *, as_json: bool) -> None:
 
 
 def _steps(config: AgentConfig, config_path: Path | None) -> Iterator[StepResult]:
-    yield StepResult("settings", "ok", f"{config_path or 'defaults and environment'}")
+    yield StepResult(step="settings", status="ok", detail=f"{config_path or 'defaults and environment'}")
+    yield _try("spool", lambda: look_at_spool(config.spool))
     still = _canary_still()
     item = _canary(config, still)
     stored = _try("store", lambda: _store(config, item, still.jpeg))
     yield stored
+    is_stored = stored.status != "FAILED"
     if config.callback.url is None:
-        yield StepResult("callback", "skipped", "callback.url is not set: nobody is told of stills")
-    elif stored.status != "ok":
-        yield StepResult("callback", "skipped", "the canary is not in the store: there is nothing to announce")
+        yield _skipped("callback", "callback.url is not set: nobody is told of stills")
+    elif not is_stored:
+        yield _skipped("callback", "the canary is not in the store: there is nothing to announce")
     else:
         yield _try("callback", lambda: _announce(config, item))
+    # Last, because it removes the canary where it may: whoever was just told of it finds it in the store until then.
+    if config.storage.kind == "file":
+        yield _skipped("rights", "the store is a directory: rights are those of its files")
+    elif not is_stored:
+        yield _skipped("rights", "the canary is not in the store: there is nothing to try them on")
+    else:
+        yield _try("rights", lambda: _rights(config, item))
 
 
-def _try(step: str, action: Callable[[], str]) -> StepResult:
+def _try(step: str, action: Callable[[], Told]) -> StepResult:
     started = time.monotonic()
     try:
-        detail = action()
+        status, detail = action()
+    except StorageFailure as error:
+        return StepResult(step=step, status="FAILED", detail=str(error), kind=error.kind, code=error.code)
     except StillcastError as error:
-        return StepResult(step, "FAILED", str(error))
-    return StepResult(step, "ok", f"{detail} in {(time.monotonic() - started) * 1000:.0f} ms")
+        return StepResult(step=step, status="FAILED", detail=str(error))
+    took = f" in {(time.monotonic() - started) * 1000:.0f} ms" if step in _TIMED else ""
+    return StepResult(step=step, status=status, detail=f"{detail}{took}")
 
 
-def _store(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> str:
+def _skipped(step: str, detail: str) -> StepResult:
+    return StepResult(step=step, status="skipped", detail=detail)
+
+
+def _store(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> Told:
     store = open_store(config.storage)
     try:
         store.put(item.object_key, jpeg)
     finally:
         store.close()
-    return f"wrote {item.object_key} ({len(jpeg)} bytes) to {config.storage.url}"
+    wrote = f"wrote {item.object_key} ({len(jpeg)} bytes) to {config.storage.url}"
+    return "ok", wrote
 
 
-def _announce(config: AgentConfig, item: SpoolItem) -> str:
+def _announce(config: AgentConfig, item: SpoolItem) -> Told:
     url = config.callback.url or ""
     body = build_body(item, url=url, extended=config.callback.extended)
     failed = asyncio.run(_notify(Notifier(config.callback), body, item.request_id))
-    after = f" after {len(failed)} failed attempts ({', '.join(failed)})" if failed else ""
-    return f"announced it to {without_secrets(url)}{after}"
+    if failed:
+        return "warning", f"announced it to {without_secrets(url)} after failed attempts ({_list(failed)})"
+    return "ok", f"announced it to {without_secrets(url)}"
 
 
 async def _notify(notifier: Notifier, body: bytes, request_id: str) -> tuple[str, ...]:
@@ -110,6 +138,24 @@ async def _notify(notifier: Notifier, body: bytes, request_id: str) -> tuple[str
         return await notifier.notify(body, request_id)
     finally:
         await notifier.close()
+
+
+def _rights(config: AgentConfig, item: SpoolItem) -> Told:
+    from stillcast.storage.rights import try_rights  # noqa: PLC0415  # boto3, which a directory does without
+
+    storage = config.storage
+    found = try_rights(storage, item.object_key, unused_key=f"{CANARY_CNAME}-{item.sid}")
+    if found.excess:
+        place = "/".join([storage.bucket, *storage.prefix, "*"])
+        way_out = f"use a policy that allows s3:PutObject on arn:aws:s3:::{place} alone (see the README)"
+        return "warning", f"storage.access_key: may do more than put: {_list(found.excess)}: {way_out}"
+    if found.unknown:
+        return "warning", f"storage.access_key: whether it may do more than put is not known: {_list(found.unknown)}"
+    return "ok", "the key may put stills and was refused reading, listing and deleting them"
+
+
+def _list(texts: Iterable[str]) -> str:
+    return ", ".join(texts)
 
 
 def _canary_still() -> EncodedStill:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import typer
 
-from stillcast.config import AgentConfig
-from stillcast.errors import ConfigError
+from stillcast.cli.sizes import age, in_words
+from stillcast.cli.spool_choice import spool_settings
+from stillcast.cli.status import plain, say
 from stillcast.spool import Spool, SpoolEntry, State
+from stillcast.spool.peeking import Deferral, deferral_of
 
 _WAITS_FOR = {
     State.READY: "waits to be stored",
@@ -32,46 +35,49 @@ def list_spool(config_path: Path | None, path: Path | None, *, as_json: bool) ->
         ConfigError: both were given, or the settings are wrong.
         SpoolError: there is no spool.
     """
-    if config_path and path:
-        raise ConfigError(f"--path: {path}: says the same as --config: use one of them")
-    settings = AgentConfig.load(config_path).spool
-    spool = Spool.of(settings.model_copy(update={"path": path}) if path else settings)
+    spool = Spool.of(spool_settings(config_path, path))
     totals: dict[State, tuple[int, int]] = {}
     for entry in spool.ls():
         count, size = totals.get(entry.state, (0, 0))
         totals[entry.state] = (count + 1, size + entry.bytes)
-        typer.echo(_json(entry) if as_json else _line(entry))
+        deferral = deferral_of(spool.path, entry.name) if entry.state is State.DEFERRED else None
+        typer.echo(_json(entry, deferral) if as_json else _line(entry, deferral))
     if not as_json:
-        typer.echo(_summary(totals), err=True)
+        say(_summary(totals))
 
 
-def _json(entry: SpoolEntry) -> str:
-    return json.dumps(
-        {
-            "state": entry.state,
-            "name": entry.name,
-            "sid": entry.sid,
-            "age_s": round(entry.age_s, 3),
-            "bytes": entry.bytes,
-            "object_key": entry.object_key,
-            "reason": entry.reason,
-        }
-    )
+def _json(entry: SpoolEntry, deferral: Deferral | None) -> str:
+    told = {
+        "state": entry.state,
+        "name": entry.name,
+        "sid": entry.sid,
+        "age_s": round(entry.age_s, 3),
+        "bytes": entry.bytes,
+        "object_key": entry.object_key,
+        "reason": entry.reason,
+    }
+    if deferral is not None:
+        told |= {"due_in_s": round(_due_in_s(deferral), 3), "attempts": deferral.attempts}
+    return json.dumps(told)
 
 
-def _line(entry: SpoolEntry) -> str:
-    why = entry.reason or _WAITS_FOR[entry.state]
+def _line(entry: SpoolEntry, deferral: Deferral | None) -> str:
+    why = plain(entry.reason or _WAITS_FOR[entry.state])
+    if deferral is not None:
+        times = "once" if deferral.attempts == 1 else f"{deferral.attempts} times"
+        why = f"failed {times}, again {_soon(_due_in_s(deferral))}: {why}"
     return f"{entry.state:<10} {age(entry.age_s):>6} {entry.bytes:>9}  {entry.object_key or entry.name}  {why}"
 
 
+def _due_in_s(deferral: Deferral) -> float:
+    return deferral.due_s - time.time()
+
+
+def _soon(seconds: float) -> str:
+    return f"in {age(seconds)}" if seconds >= 1 else "now"
+
+
 def _summary(totals: dict[State, tuple[int, int]]) -> str:
-    parts = [f"{count} {state} ({size} bytes)" for state, (count, size) in totals.items()]
-    return "stillcast: " + (", ".join(parts) if parts else "nothing waits")
-
-
-def age(seconds: float) -> str:
-    """Say how long ago something was, in at most five characters: ``59s``, ``12m``, ``47h``, ``99d``."""
-    for unit, size in (("d", 48 * 3600), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{int(seconds // (86400 if unit == 'd' else size))}{unit}"
-    return f"{int(seconds)}s"
+    return (
+        ", ".join(f"{count} {state} ({in_words(size)})" for state, (count, size) in totals.items()) or "nothing waits"
+    )

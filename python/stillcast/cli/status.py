@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,18 @@ def fail(text: str, status: int = FAILED) -> NoReturn:
     """Write an error to stderr and end the command."""
     say("\n".join(f"error: {line}" for line in text.splitlines()))
     raise typer.Exit(status)
+
+
+def log_to_stderr() -> None:
+    """Have warnings of the library look like messages of the command."""
+    handler = _Says()
+    handler.setLevel(logging.WARNING)
+    logging.getLogger("stillcast").addHandler(handler)
+
+
+class _Says(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))
 
 
 @contextmanager

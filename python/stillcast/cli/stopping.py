@@ -42,6 +42,10 @@ class StopSignal:
             if each_step:
                 each_step()
 
+    def pause(self) -> None:
+        """Wait for a fraction of a second, or until asked to stop."""
+        self._asked.wait(_STEP_S)
+
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():
             raise KeyboardInterrupt  # asked twice: somebody is in a hurry

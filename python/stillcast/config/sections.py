@@ -10,7 +10,16 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+)
 from pydantic import field_validator as rule_on
 
 from stillcast.config import addresses, rules, secret_values
@@ -165,6 +174,18 @@ class StorageConfig(BaseModel):
             raise ConfigError(f"storage.url: {shown(self.url)}: names no directory: use file:///absolute/path")
         return directory
 
+    def renewed(self) -> StorageConfig:
+        """Give the same settings with the files of the secrets read again.
+
+        Raises:
+            ConfigError: such a file cannot be used now.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        try:
+            return StorageConfig.model_validate(given)
+        except ValidationError as error:
+            raise ConfigError(_problems_of_renewal(error)) from None
+
     def credentials(self) -> tuple[str, str] | None:
         """Give access key and secret key in the clear; None leaves them to boto3's own chain."""
         if self.access_key is None or self.secret_key is None:
@@ -293,6 +314,13 @@ class SourceConfig(FeedConfig):
 
     def __repr_args__(self) -> list[tuple[str | None, object]]:
         return [(name, self.public_url if name == "url" else value) for name, value in super().__repr_args__()]
+
+
+def _problems_of_renewal(error: ValidationError) -> list[str]:
+    """Write what became of the files; their rules write lines that show no secret, and nothing else is repeated."""
+    found = [each.get("ctx", {}).get("error") for each in error.errors(include_url=False, include_input=False)]
+    lines = [line for each in found if isinstance(each, ProblemsError) for line in each.problems]
+    return lines or ["storage: the files that it names: cannot be used any more: mend them"]
 
 
 def _refuse_clear(url: str | None, info: ValidationInfo, section: str) -> None:

@@ -1,59 +1,46 @@
-"""Carries everything that stands in one state of the spool to one destination."""
+"""Carries everything that stands on one shelf of the spool to one destination."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
 from random import Random
 from typing import Final
 
 from stillcast.delivery.bell import Bell
-from stillcast.delivery.gate import Gate
+from stillcast.delivery.gate import Blame, Gate
 from stillcast.delivery.retries import Retries
+from stillcast.delivery.shelf import Shelf
+from stillcast.delivery.waiting import CHUNK, Waiting
 from stillcast.errors import SpoolError
-from stillcast.spool import Spool, State
 from stillcast.workers import WorkerPool
 
-_LIVE_MAX: Final = 256
-_CHUNK: Final = 4096
-_RETRIES_MAX: Final = 64
+RETRIES_MAX: Final = 64
 _LAST_FAILURES_MAX: Final = 3
 
 
-class Verdict(Enum):
-    """How an attempt ended, if not in trouble."""
-
-    ACCEPTED = auto()
-    """The destination took the item."""
-    SETTLED = auto()
-    """The item left this state, and the destination was not asked or not to blame."""
-
-
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """The item has to be tried again.
+class Outcome:
+    """How an attempt ended, for the item and for the destination.
 
     Attributes:
-        reason: one line.
-        at_gate: whether the destination is to blame, so that others would fare alike.
-        parks: whether every item will fail alike until somebody mends something.
+        again: whether the item is still on the shelf and has to be tried again.
+        accepted: whether the destination took the item.
+        blame: what the destination is to blame for; None if it was not asked, or is not to blame.
     """
 
-    reason: str
-    at_gate: bool
-    parks: bool = False
+    again: bool = False
+    accepted: bool = False
+    blame: Blame | None = None
 
 
-Work = Callable[[str], Awaitable[Verdict | Trouble]]
+Work = Callable[[str], Awaitable[Outcome]]
 
 
 class Lane:
-    """Live items before the backlog, several at a time, each tried until it has left the state.
+    """Live items before the backlog, several at a time, each tried until it has left the shelf.
 
     In memory are names only, and a bounded number of them: a few live ones, a chunk of the backlog, those that failed.
     Everything else is on disk and comes when there is room. ``offer`` is for any thread, the rest for the loop's.
@@ -61,8 +48,7 @@ class Lane:
 
     def __init__(
         self,
-        spool: Spool,
-        state: State,
+        shelf: Shelf,
         work: Work,
         *,
         gate: Gate,
@@ -73,26 +59,21 @@ class Lane:
         """Describe a lane; ``run`` works it.
 
         Args:
-            spool: where the items are.
-            state: whose items are carried.
+            shelf: where the items are.
             work: makes one attempt for one name.
             gate: of the destination.
             disk: threads in which the backlog is looked for.
             on_progress: told after every attempt.
             random: of the back-off.
         """
-        self._spool = spool
-        self._state = state
+        self.gate = gate
+        self._shelf = shelf
         self._work = work
-        self._gate = gate
         self._disk = disk
         self._on_progress = on_progress
         self._bell = Bell()
-        self._mutex = threading.Lock()  # guards the two below
-        self._live: deque[str] = deque()
-        self._more_on_disk = True
-        self._backlog: deque[str] = deque()
-        self._retries = Retries(_RETRIES_MAX, random)
+        self._waiting = Waiting()
+        self._retries = Retries(RETRIES_MAX, random)
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._refill: asyncio.Task[None] | None = None
         self._last_failures: int | None = None  # counted from the moment the lane is told to end
@@ -102,13 +83,14 @@ class Lane:
         """Attempts that are under way; any thread may ask."""
         return len(self._in_flight)
 
+    @property
+    def in_memory(self) -> int:
+        """Names that are held, whatever waits on disk; any thread may ask."""
+        return len(self._waiting) + len(self._retries) + len(self._in_flight)
+
     def offer(self, name: str) -> None:
-        """Carry an item that has just come into the state; where too many wait, it comes with the backlog."""
-        with self._mutex:
-            if len(self._live) == _LIVE_MAX:
-                self._live.popleft()
-                self._more_on_disk = True
-            self._live.append(name)
+        """Carry an item that has just come onto the shelf; where too many wait, it comes with the backlog."""
+        self._waiting.offer(name)
         self._bell.ring()
 
     async def run(self) -> None:
@@ -122,17 +104,16 @@ class Lane:
 
     def look_again(self) -> None:
         """Look at the disk if it holds more than is known here: what was forgotten, or could not be listed."""
-        with self._mutex:
-            in_hand = self._retries.names() | self._in_flight.keys()
-            known = len(self._live) + len(self._backlog) + len(in_hand)
-            self._more_on_disk = self._more_on_disk or self._spool.counts()[self._state] > known
+        in_hand = self._retries.names() | self._in_flight.keys()
+        if self._shelf.may_hold_more_than(len(self._waiting) + len(in_hand)):
+            self._waiting.expect_more()
         self._bell.ring()
 
     def end(self) -> None:
         """Interrupt every wait, try once more what is in memory, then let ``run`` return."""
         self._last_failures = 0
-        self._backlog.clear()
-        self._gate.hurry()
+        self._waiting.drop_backlog()
+        self.gate.hurry()
         self._retries.hurry(_now())
         self._bell.ring()
 
@@ -146,22 +127,26 @@ class Lane:
     def _is_over(self) -> bool:
         if self._last_failures is None or self._in_flight:
             return False
-        return self._last_failures >= _LAST_FAILURES_MAX or not (self._live or self._retries.next_due() is not None)
+        return self._is_giving_up() or not (len(self._waiting) or self._retries.next_due() is not None)
+
+    def _is_giving_up(self) -> bool:
+        return self._last_failures is not None and self._last_failures >= _LAST_FAILURES_MAX
 
     def _pause_s(self) -> float | None:
         now = _now()
-        ahead = [at for at in (self._gate.probe_at, self._retries.next_due()) if at is not None and at > now]
+        ahead = [at for at in (self.gate.probe_at, self._retries.next_due()) if at is not None and at > now]
         return min(ahead) - now if ahead else None
 
     def _start_next(self) -> bool:
         now = _now()
-        if (self._last_failures or 0) >= _LAST_FAILURES_MAX or not self._gate.has_room(len(self._in_flight), now):
+        if self._is_giving_up() or not self.gate.has_room(len(self._in_flight), now):
             return False
         name = self._choose(now)
-        if name is None:
+        if self._waiting.is_low:
             self._look_for_more()
+        if name is None:
             return False
-        task = asyncio.get_running_loop().create_task(self._carry(name, self._gate.enter()))
+        task = asyncio.get_running_loop().create_task(self._carry(name, self.gate.enter(now)))
         self._in_flight[name] = task
         return True
 
@@ -170,74 +155,64 @@ class Lane:
 
         A probe takes one that failed last of all: it may be the only one at fault.
         """
-        if live := self._take_new(self._live):
+        if live := self._waiting.take_live(self._is_new):
             return live
-        if self._gate.probe_at is None:
-            return self._retries.take_due(now) or self._take_new(self._backlog)
-        return self._take_new(self._backlog) or (None if self._has_unseen() else self._retries.take_due(now))
+        if self.gate.probe_at is None:
+            return self._retries.take_due(now) or self._waiting.take_backlog(self._is_new)
+        return self._waiting.take_backlog(self._is_new) or (None if self._has_unseen() else self._retries.take_due(now))
 
-    def _take_new(self, names: deque[str]) -> str | None:
-        """Take a name that is not in our hands already: a scan may have seen what was offered too."""
-        with self._mutex:
-            while names:
-                name = names.popleft()
-                if name not in self._in_flight and name not in self._retries:
-                    return name
-        return None
+    def _is_new(self, name: str) -> bool:
+        """Whether a name is not in our hands already: a look may have seen what was offered too."""
+        return name not in self._in_flight and name not in self._retries
 
     async def _carry(self, name: str, ticket: int) -> None:
         try:
-            result = await self._work(name)
-        except Exception as error:  # whatever breaks in one attempt must not stop the others
-            result = Trouble(f"unexpected {type(error).__name__}", at_gate=False)
+            outcome = await self._work(name)
+        except Exception:  # whatever breaks in one attempt must not stop the others
+            outcome = Outcome(again=True)
         finally:
             del self._in_flight[name]
-        self._conclude(name, ticket, result)
+        self._conclude(name, ticket, outcome)
         self._on_progress()
         self._bell.ring()
 
-    def _conclude(self, name: str, ticket: int, result: Verdict | Trouble) -> None:
-        if isinstance(result, Trouble):
-            self._fail(name, ticket, result)
-            return
-        self._retries.forget(name)
-        if result is Verdict.ACCEPTED:
-            self._gate.accepted(ticket)
-            self._last_failures = None if self._last_failures is None else 0
+    def _conclude(self, name: str, ticket: int, outcome: Outcome) -> None:
+        if outcome.blame is not None:
+            self.gate.failed(ticket, _now(), outcome.blame)
+        elif outcome.accepted:
+            self.gate.accepted(ticket)
         else:
-            self._gate.undecided(ticket)
-
-    def _fail(self, name: str, ticket: int, trouble: Trouble) -> None:
-        if trouble.at_gate:
-            self._gate.failed(ticket, _now(), trouble.reason, parks=trouble.parks)
-        else:
-            self._gate.undecided(ticket)
-        if self._last_failures is None:
+            self.gate.undecided(ticket)
+        if outcome.again and self._last_failures is None:
             self._retries.failed(name, _now())
-            return
-        self._retries.forget(name)
-        self._last_failures += 1
-        self._gate.hurry()
+        else:
+            self._retries.forget(name)
+        if self._last_failures is not None:
+            self._count_last(outcome)
+
+    def _count_last(self, outcome: Outcome) -> None:
+        if outcome.again or outcome.blame is not None:
+            self._last_failures = (self._last_failures or 0) + 1
+            self.gate.hurry()
+        elif outcome.accepted:
+            self._last_failures = 0
 
     def _has_unseen(self) -> bool:
-        return (self._more_on_disk or self._refill is not None) and self._last_failures is None
+        return (self._waiting.more_on_disk or self._refill is not None) and self._last_failures is None
 
     def _look_for_more(self) -> None:
-        if not self._has_unseen() or self._refill is not None:
+        if self._refill is not None or self._last_failures is not None:
             return
-        with self._mutex:
-            self._more_on_disk = False  # before the scan: what it cannot see any more sets it again
-        self._refill = asyncio.get_running_loop().create_task(self._scan())
+        self._waiting.looking()
+        self._refill = asyncio.get_running_loop().create_task(self._look())
 
-    async def _scan(self) -> None:
-        exclude = self._retries.names() | self._in_flight.keys()
+    async def _look(self) -> None:
+        exclude = self._waiting.names() | self._retries.names() | self._in_flight.keys()
         try:
             with suppress(SpoolError):  # look_again() comes back to it
-                names = await self._disk.run(self._spool.oldest, self._state, _CHUNK, exclude)
+                names = await self._disk.run(self._shelf.find, CHUNK, exclude)
                 if self._last_failures is None:
-                    self._backlog.extend(names)
-                with self._mutex:
-                    self._more_on_disk = self._more_on_disk or len(names) == _CHUNK
+                    self._waiting.found(names, all_of_it=len(names) < CHUNK)
         finally:
             self._refill = None
         self._bell.ring()

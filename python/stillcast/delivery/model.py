@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from stillcast.callbacks import Named
+from stillcast.callbacks import CallbackFailure, Named
 from stillcast.spool import SpoolItem
 
 
@@ -15,6 +15,13 @@ class Store(Protocol):
 
     def put(self, key: str, body: bytes) -> None:
         """Store one still; raises ``StorageFailure``. Repeating it is harmless."""
+
+    def tend(self) -> None:
+        """Called about once a second from another thread: ends attempts that are beyond their whole deadline."""
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """The store's clock minus ours, as its answers tell; None while they do not."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -34,6 +41,9 @@ class Notifier(Protocol):
 
     async def notify(self, body: bytes, request_id: str) -> tuple[str, ...]:
         """Make all attempts; returns why the first ones failed, raises ``CallbackFailure`` if all did."""
+
+    def retry_in_s(self, failure: CallbackFailure, attempts: int) -> float | None:
+        """Seconds until a still that failed so many times in all is tried again; None to give up. For any thread."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -71,12 +81,18 @@ class DeliveryStats:
         announced: stills whose callback succeeded.
         waiting_store: stills in the spool that are not stored yet.
         waiting_announce: stills that are stored and not announced yet.
+        deferred: stills that are stored and whose callback failed; it is tried again later (``callback.profile``).
         dead_letters: stills kept for replay in the spool.
         quarantined: spool files that are not what was put.
         dropped: stills that a cap of the spool dropped, by reason.
         store_failures: failed uploads by code; one still may fail often.
         callback_failures: failed attempts of callbacks by reason.
+        upload_limit: uploads at the same time that the store takes well; fewer than there are workers after it asked
+            for less.
         parked: why the store refuses every still, and what to do; None while it does not.
+        parked_since_s: for how many seconds already; None while it does not.
+        store_clock_skew_s: seconds that the store's clock is ahead of ours; None while that is not known.
+        callbacks_parked: why callbacks are held but for one at a time that probes; None while they are not.
         reported: reports of missed stills that arrived.
         reports_failed: reports of missed stills that did not.
         listener_failures: exceptions of the listener.
@@ -86,12 +102,17 @@ class DeliveryStats:
     announced: int = 0
     waiting_store: int = 0
     waiting_announce: int = 0
+    deferred: int = 0
     dead_letters: int = 0
     quarantined: int = 0
     dropped: Mapping[str, int]
     store_failures: Mapping[str, int]
     callback_failures: Mapping[str, int]
+    upload_limit: int = 0
     parked: str | None = None
+    parked_since_s: float | None = None
+    store_clock_skew_s: float | None = None
+    callbacks_parked: str | None = None
     reported: int = 0
     reports_failed: int = 0
     listener_failures: int = 0

@@ -17,6 +17,7 @@ _INTERVAL_S: Final = 60.0
 class _Topic:
     said_at: float
     silent: int = 0
+    calmed: bool = False
 
 
 class Notices:
@@ -44,8 +45,10 @@ class Notices:
         _LOG.warning("%s%s", text, f" ({silent} more like it since the last line)" if silent else "")
 
     def calm(self, topics: tuple[str, ...], text: str) -> None:
-        """Log good news where bad news was logged just before, so that a flapping destination cannot fill the log."""
+        """Log good news, once for each line of bad news, so that a flapping destination cannot fill the log."""
         with self._mutex:
-            told = [topic for topic in topics if topic in self._topics and not self._topics[topic].silent]
+            told = [known for topic in topics if (known := self._topics.get(topic)) and not known.calmed]
+            for known in told:
+                known.calmed = True
         if told:
             _LOG.info("%s", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from stillcast.callbacks import CallbackFailure, Named
@@ -15,17 +16,32 @@ _WAITING_MAX: Final = 256
 
 
 class Reports:
-    """Posts one report after the other; where too many wait, the oldest is counted as failed."""
+    """Posts one report after the other; where too many wait, the oldest is counted as failed.
 
-    def __init__(self, notifier: Notifier, tally: Tally) -> None:
+    While callbacks are held, reports are counted as failed instead of being posted: a server that is down would get
+    nothing but them, and they are old by the time it is back.
+    """
+
+    def __init__(self, notifier: Notifier, tally: Tally, *, held: Callable[[], bool]) -> None:
+        """Describe the reports; ``run`` posts them.
+
+        Args:
+            notifier: tells the user's server.
+            tally: counts what arrived.
+            held: whether callbacks are held; any thread may ask.
+        """
         self._notifier = notifier
         self._tally = tally
+        self._held = held
         self._bell = Bell()
         self._mutex = threading.Lock()  # guards _waiting
         self._waiting: deque[tuple[Named, str]] = deque()
 
     def offer(self, item: Named, msg: str) -> None:
         """Post a report some time soon; any thread, never blocks."""
+        if self._held():
+            self._tally.reported(arrived=False)
+            return
         with self._mutex:
             full = len(self._waiting) == _WAITING_MAX
             if full:
@@ -48,6 +64,9 @@ class Reports:
             return self._waiting.popleft() if self._waiting else None
 
     async def _post(self, item: Named, msg: str) -> None:
+        if self._held():
+            self._tally.reported(arrived=False)
+            return
         try:
             reasons = await self._notifier.notify(self._notifier.missed_body(item, msg), item.request_id)
         except CallbackFailure as failure:

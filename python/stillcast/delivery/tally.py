@@ -47,11 +47,10 @@ class Tally:
                 Counter(now.callback_failures),
             )
 
-    def stored(self, event: DeliveryEvent) -> None:
-        """One more still is in the store."""
+    def stored(self) -> None:
+        """One more still is in the store; any thread, so the event is told apart from it."""
         with self._changed:
             self._counts.stored += 1
-        self.tell(event)
 
     def announced(self, event: DeliveryEvent) -> None:
         """One more still is announced."""

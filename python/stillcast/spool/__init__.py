@@ -6,8 +6,16 @@ disk still lets go of what is finished.
 
 from __future__ import annotations
 
-from stillcast.spool.errors import SpoolItemCorruptError, SpoolItemGoneError
+from stillcast.spool.errors import SpoolInUseError, SpoolItemCorruptError, SpoolItemGoneError
 from stillcast.spool.item import SpoolEntry, SpoolItem, State
 from stillcast.spool.spool import Spool
 
-__all__ = ["Spool", "SpoolEntry", "SpoolItem", "SpoolItemCorruptError", "SpoolItemGoneError", "State"]
+__all__ = [
+    "Spool",
+    "SpoolEntry",
+    "SpoolInUseError",
+    "SpoolItem",
+    "SpoolItemCorruptError",
+    "SpoolItemGoneError",
+    "State",
+]

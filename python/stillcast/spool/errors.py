@@ -23,6 +23,14 @@ _WAY_OUT: Final = {
 }
 
 
+class SpoolInUseError(SpoolError):
+    """Another owner has the spool."""
+
+    def __init__(self, message: str, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
 class SpoolItemGoneError(SpoolError):
     """The file is no longer in that state: moved, removed, or dropped to keep a cap; nothing to mend."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from stillcast.spool.item import WITH_REASON, SpoolEntry, State
 _CHUNK: Final = 65_536
 
 
-def entries(root: Path, clock: Callable[[], float]) -> Iterator[SpoolEntry]:
+def entries(root: Path, clock: Callable[[], float], states: Container[State] = tuple(State)) -> Iterator[SpoolEntry]:
     """Stream one entry a still, oldest first in each state.
 
     Raises:
@@ -25,7 +25,7 @@ def entries(root: Path, clock: Callable[[], float]) -> Iterator[SpoolEntry]:
     if not (root / State.READY).is_dir():
         raise SpoolError(f"spool.path: {root}: no spool is there: check the path, or start an agent with it first")
     with spool_errors(root, "list the spool"):
-        for state in State:
+        for state in (state for state in State if state in states):
             for name in _sorted_names(root / state):
                 entry = _entry(root / state, state, name, clock())
                 if entry is not None:

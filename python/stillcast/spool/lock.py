@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from stillcast.errors import SpoolError
+from stillcast.spool.errors import SpoolInUseError
 
 
 def take_lock(path: Path) -> int:
@@ -18,7 +18,7 @@ def take_lock(path: Path) -> int:
         descriptor that holds the lock; close it to let go.
 
     Raises:
-        SpoolError: another owner, in this process or another one, has it.
+        SpoolInUseError: another owner, in this process or another one, has it.
         OSError: the lock file cannot be opened.
     """
     descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -30,7 +30,7 @@ def take_lock(path: Path) -> int:
         owner = _owner(descriptor)
         os.close(descriptor)
         way_out = "stop it, or give each agent a spool.path of its own"
-        raise SpoolError(f"spool.path: {path}: already in use by {owner}: {way_out}") from None
+        raise SpoolInUseError(f"spool.path: {path}: already in use by {owner}: {way_out}", owner) from None
     except BaseException:
         os.close(descriptor)
         raise

@@ -272,13 +272,13 @@ class Spool:
         """
         return self._shelves.dropped()
 
-    def ls(self) -> Iterator[SpoolEntry]:
-        """List what the spool holds, oldest first in each state; needs no ``open`` and changes nothing.
+    def ls(self, states: Container[State] = tuple(State)) -> Iterator[SpoolEntry]:
+        """List what the spool holds, oldest first in each of the states; needs no ``open`` and changes nothing.
 
         Raises:
             SpoolError: there is no spool at ``path``, or it cannot be read.
         """
-        return listing.entries(self.path, self._clock)
+        return listing.entries(self.path, self._clock, states)
 
     def _reserve(self, needed: int) -> None:
         if needed > self._max_bytes:

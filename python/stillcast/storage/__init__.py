@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from stillcast.config import StorageConfig
 from stillcast.storage.directory import DirectoryStore
-from stillcast.storage.failures import FailureKind, StorageFailure
+from stillcast.storage.failures import KNOWN_CODES, FailureKind, StorageFailure
 
 if TYPE_CHECKING:
-    from stillcast.storage.s3 import S3Store
+    from stillcast.storage.s3 import Limits, S3Store
 
-__all__ = ["DirectoryStore", "FailureKind", "StorageFailure", "open_store"]
+__all__ = ["KNOWN_CODES", "DirectoryStore", "FailureKind", "StorageFailure", "open_store"]
 
 
-def open_store(config: StorageConfig, *, workers: int = 8, sync: bool = False) -> DirectoryStore | S3Store:
+def open_store(
+    config: StorageConfig, *, workers: int = 8, sync: bool = False, limits: Limits | None = None
+) -> DirectoryStore | S3Store:
     """Make the store that the settings name; nothing is sent or written yet.
 
     Args:
@@ -22,9 +24,10 @@ def open_store(config: StorageConfig, *, workers: int = 8, sync: bool = False) -
         workers: how many threads will call ``put`` at the same time.
         sync: whether a directory's ``put`` returns only when the still is on the disk itself. Set it where the spool
             has ``durability = "power"``: the spool forgets a still once it is stored.
+        limits: how long a put into a bucket may take; None for the usual ones.
     """
     if config.kind == "file":
         return DirectoryStore(config.directory, sync=sync)
     from stillcast.storage.s3 import S3Store  # noqa: PLC0415  # boto3 takes 0.2 s that a directory does not need
 
-    return S3Store(config, workers=workers)
+    return S3Store(config, workers=workers, limits=limits)

@@ -67,8 +67,16 @@ class DirectoryStore:
         """
         self._path(key)
 
+    def tend(self) -> None:
+        """Nothing is held."""
+
     def close(self) -> None:
         """Nothing is held."""
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """None: a directory has no clock of its own."""
+        return None
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")

@@ -39,62 +39,120 @@ class StorageFailure(StorageError):  # noqa: N818  # the name that the delivery 
         self.throttled = throttled
 
 
-_PASSING: Final = frozenset(
+_THROTTLED: Final = frozenset(
     {
-        "BadDigest",  # changed on the way
         "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "Busy",
-        "ConditionalRequestConflict",
-        "IncompleteBody",
-        "InternalError",
-        "OperationAborted",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "RequestTimeout",
-        "RequestTimeoutException",
+        "RequestThrottled",
+        "RequestThrottledException",
         "ServerBusy",
         "ServiceUnavailable",
         "SlowDown",
         "SlowDownRead",
         "SlowDownWrite",
-        "TemporaryRedirect",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequests",
         "TooManyRequestsException",
-        "XAmzContentChecksumMismatch",
-        "XAmzContentSHA256Mismatch",
+        "TransactionInProgressException",
     }
 )
-_ITEM: Final = frozenset({"EntityTooLarge", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"})
+_PASSING: Final = _THROTTLED | {
+    "BadDigest",  # changed on the way
+    "ClientDisconnected",
+    "ConditionalRequestConflict",
+    "IncompleteBody",
+    "InternalError",
+    "OperationAborted",
+    "PreconditionFailed",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "TemporaryRedirect",
+    "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
+    "XMinioBackendDown",
+    "XMinioIAMNotInitialized",
+}
+_ITEM: Final = frozenset(
+    {
+        "EntityTooLarge",
+        "ExistingObjectIsDirectory",  # SeaweedFS keeps keys as paths, as MinIO below
+        "ExistingObjectIsFile",
+        "InvalidObjectName",
+        "InvalidURI",
+        "KeyTooLongError",
+        "XMinioInvalidObjectName",
+        "XMinioObjectExistsAsDirectory",
+        "XMinioParentIsObject",
+    }
+)
 _PASSING_STATUS: Final = frozenset({408, 425, 429})
+_THROTTLED_STATUS: Final = frozenset({429, 503})
 _NEVER_PASSING_STATUS: Final = frozenset({501, 505, 507})
 _SERVER_ERRORS: Final = 500
 
+_RIGHTS: Final = "allow s3:PutObject on this bucket and prefix for this key"
+_ACCOUNT: Final = "look into the account at the provider"
+_RENEW: Final = "renew storage.session_token and the keys that belong to it"
+_QUOTA: Final = "raise the quota at the provider or free space there"
+
 # What a person has to do about each, after the bucket and the endpoint have been named.
 _WAYS_OUT: Final = {
-    "AccessDenied": "allow s3:PutObject on this bucket and prefix for this key",
-    "AccountProblem": "look into the account at the provider",
-    "AllAccessDisabled": "look into the account at the provider",
+    "AccessDenied": _RIGHTS,
+    "AccountProblem": _ACCOUNT,
+    "AllAccessDisabled": _ACCOUNT,
     "BucketQuotaExceeded": "raise the bucket's quota or free space in it",
     "EntityTooLarge": "lower capture.max_size or capture.quality",
-    "ExpiredToken": "renew storage.session_token and the keys that belong to it",
-    "Forbidden": "allow s3:PutObject on this bucket and prefix for this key",
+    "ExpiredToken": _RENEW,
+    "ExpiredTokenException": _RENEW,
+    "Forbidden": _RIGHTS,
     "InvalidAccessKeyId": "the store does not know storage.access_key: mend it, or make that key",
     "InvalidBucketName": "mend the bucket in storage.url",
+    "InvalidClientTokenId": "the store does not know storage.access_key: mend it, or make that key",
+    "InvalidPayer": _ACCOUNT,
+    "InvalidSecurity": _ACCOUNT,
     "InvalidToken": "mend storage.session_token, or leave it away with keys that need none",
+    "KMS.AccessDeniedException": "allow kms:GenerateDataKey on the bucket's key for this key",
+    "KMS.DisabledException": "enable the key that the bucket is encrypted with",
+    "KMS.NotFoundException": "mend the key that the bucket is encrypted with",
+    "KeyTooLong": "shorten storage.prefix, cname or uid",
     "KeyTooLongError": "shorten storage.prefix, cname or uid",
+    "MethodNotAllowed": "storage.endpoint is not an S3 store, or the bucket is in read-only mode: mend it",
     "NoSuchBucket": "make the bucket, or mend it in storage.url, or mend storage.endpoint or storage.region",
-    "NotSignedUp": "look into the account at the provider",
-    "QuotaExceeded": "raise the quota at the provider or free space there",
+    "NotSignedUp": _ACCOUNT,
+    "NotImplemented": "set storage.create_only = false if it is true, else look into the store's documentation",
+    "QuotaExceeded": _QUOTA,
     "RequestExpired": "set the clock of this machine (NTP)",
     "RequestTimeTooSkewed": "set the clock of this machine (NTP): it is too far from the store's",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key: mend storage.secret_key or its file",
-    "UnauthorizedAccess": "allow s3:PutObject on this bucket and prefix for this key",
+    "TokenRefreshRequired": _RENEW,
+    "UnauthorizedAccess": _RIGHTS,
+    "UserSuspended": _ACCOUNT,
+    "XMinioAdminBucketQuotaExceeded": "raise the bucket's quota or free space in it",
     "XMinioStorageFull": "free space in the store",
 }
 WRONG_REGION_CODES: Final = frozenset(
-    {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "HTTP301"}
+    {
+        "AuthorizationHeaderMalformed",
+        "HTTP301",
+        "IllegalLocationConstraintException",
+        "IncorrectEndpoint",
+        "InvalidRegion",
+        "PermanentRedirect",
+        "Redirect",
+    }
 )
+
+
+def is_throttled(code: str, status: int) -> bool:
+    """Say whether a store asks for fewer requests at a time, and is well otherwise."""
+    return code in _THROTTLED or status in _THROTTLED_STATUS
 
 
 def kind_of(code: str, status: int) -> FailureKind:
@@ -122,3 +180,7 @@ def way_out(code: str, kind: FailureKind) -> str:
     if kind is FailureKind.PASSING:
         return "try again later"
     return _WAYS_OUT.get(code, "look the code up in the store's documentation, and check the [storage] settings")
+
+
+# Who counts failures by code may keep to these: a store may answer with any text as its code.
+KNOWN_CODES: Final = _PASSING | _ITEM | _WAYS_OUT.keys() | WRONG_REGION_CODES

@@ -1,0 +1,154 @@
+"""What a server can make the notifier hold: connections, threads, time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from stillcast.callbacks import CallbackFailure, Notifier
+from stillcast.callbacks.notifier import CONNECTIONS_MAX
+from support.callback_server import CallbackServer, answer, drip
+from support.stills import callback_config, wait_until
+
+SLOW_ANSWER = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b" " * 1000, 0.02)
+
+
+def post_many(url: str, count: int, **settings: object) -> list[object]:
+    """Post at the same time with one notifier; what became of each."""
+
+    async def run() -> list[object]:
+        notifier = Notifier(callback_config(url, **settings))
+        await notifier.start()
+        try:
+            posts = (notifier.notify(b"{}", str(number)) for number in range(count))
+            return list(await asyncio.gather(*posts, return_exceptions=True))
+        finally:
+            await notifier.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a server needs for TLS, and the file that a client trusts it by."""
+    made = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.issue_cert("localhost").configure_cert(context)
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return context, tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_server_that_drips_for_long_never_holds_more_than_sixteen_connections(
+    authority: tuple[ssl.SSLContext, Path], encrypted: bool
+) -> None:
+    tls, settings = (authority[0], {"ca_file": authority[1]}) if encrypted else (None, {})
+    with CallbackServer(SLOW_ANSWER, tls=tls) as server:
+        outcomes = post_many(server.url, 60, timeout=0.3, attempts=2, **settings)
+        assert [failure.reasons for failure in outcomes] == [("timeout", "timeout")] * 60  # type: ignore[attr-defined]
+        assert server.connections == 120  # one that was cut in the middle of an answer is not used again
+        # A connection that we closed counts until the server has noticed.
+        assert CONNECTIONS_MAX <= server.open_max <= 2 * CONNECTIONS_MAX
+        wait_until(lambda: server.open == 0, "the end of every connection")
+
+
+def test_waiting_for_a_turn_does_not_count_as_time_of_the_attempt() -> None:
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        await answer()(writer)
+
+    with CallbackServer(slow) as server:  # five turns of 0.2 s each, and every attempt has 0.5 s
+        assert post_many(server.url, 5 * CONNECTIONS_MAX, timeout=0.5, attempts=1) == [()] * 5 * CONNECTIONS_MAX
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Let every look-up hang until the returned function is called."""
+    healed, real = threading.Event(), socket.getaddrinfo
+
+    def look_up(*given: object) -> object:
+        healed.wait()
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield healed.set
+    healed.set()
+
+
+def threads_for_names() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("stillcast-names")]
+
+
+def test_look_ups_that_hang_are_bounded_and_the_next_one_gets_a_thread(hanging: Callable[[], None]) -> None:
+    async def run(url: str) -> list[str]:
+        notifier = Notifier(callback_config(url, timeout=0.1, attempts=1))
+        await notifier.start()
+        reasons = []
+        for number in range(12):
+            with pytest.raises(CallbackFailure) as failure:
+                await notifier.notify(b"{}", str(number))
+            reasons.append(failure.value.reason)
+        assert 2 <= len(threads_for_names()) <= 8
+        hanging()
+        end = time.monotonic() + 30
+        while True:
+            try:
+                await notifier.notify(b"{}", "healed")
+            except CallbackFailure:
+                assert time.monotonic() < end
+            else:
+                break
+        await notifier.close()
+        return reasons
+
+    with CallbackServer(answer()) as server:
+        reasons = asyncio.run(run(server.url))
+        assert server.requests
+    assert set(reasons) <= {"timeout", "host not found"}
+    wait_until(lambda: not threads_for_names(), "the end of the threads")
+
+
+def test_a_look_up_that_hung_once_does_not_take_the_thread_from_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    hung, real = threading.Event(), socket.getaddrinfo
+    seen: list[str] = []
+
+    def look_up(*given: object) -> object:
+        seen.append(str(given[0]))
+        if len(seen) == 1:
+            hung.wait()  # for ever
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    async def run(url: str) -> None:
+        notifier = Notifier(callback_config(url, timeout=0.2, attempts=1))
+        await notifier.start()
+        for _ in range(50):
+            try:
+                await notifier.notify(b"{}", "1")
+            except CallbackFailure:
+                continue
+            break
+        else:
+            pytest.fail("no look-up came after the one that hangs")
+        await notifier.close()
+
+    with CallbackServer(answer()) as server:
+        asyncio.run(run(server.url))
+    hung.set()
+    wait_until(lambda: not threads_for_names(), "the end of the threads")
+
+
+def test_a_closed_notifier_leaves_no_thread_and_no_connection() -> None:
+    with CallbackServer(SLOW_ANSWER) as server:
+        post_many(server.url, 3, timeout=0.1, attempts=1)
+        wait_until(lambda: server.open == 0, "the end of every connection")
+    wait_until(lambda: not threads_for_names(), "the end of the thread")
