@@ -2,13 +2,14 @@
 
 #include <pybind11/stl.h>
 
-#include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
+
+#include "errors.h"
+#include "frame_facts.h"
 
 namespace py = pybind11;
 
@@ -19,185 +20,12 @@ namespace {
 // The class Frame; the module holds it for as long as the process lives.
 PyTypeObject* frame_type = nullptr;
 
-constexpr std::array<std::pair<std::string_view, ColourMatrix>, 3> kMatrices{
-    {{"bt601", ColourMatrix::kBt601}, {"bt709", ColourMatrix::kBt709}, {"bt2020", ColourMatrix::kBt2020}}};
-
-// What the caller gave, as an error message shows it: ASCII, and never longer than a line.
-std::string shown(py::handle object) {
-  constexpr size_t kLongest = 60;
-  auto text = py::reinterpret_steal<py::str>(PyObject_ASCII(object.ptr())).cast<std::string>();
-  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
-  return text;
-}
-
-// The text of a str; nothing for what is no str or has no UTF-8 form.
-std::optional<std::string_view> to_text(py::handle object) {
-  if (!PyUnicode_Check(object.ptr())) return std::nullopt;
-  Py_ssize_t bytes = 0;
-  const char* text = PyUnicode_AsUTF8AndSize(object.ptr(), &bytes);
-  if (text == nullptr) {
-    PyErr_Clear();
-    return std::nullopt;
-  }
-  return std::string_view(text, static_cast<size_t>(bytes));
-}
-
-std::string plane_name(size_t plane) { return "planes[" + std::to_string(plane) + "]"; }
-
-std::string shape_text(const Py_buffer& view) {
-  std::string text = "(";
-  for (int i = 0; i < view.ndim; ++i) text += (i > 0 ? ", " : "") + std::to_string(view.shape[i]);
-  return text + (view.ndim == 1 ? ",)" : ")");
-}
-
-// An int, or the value of anything that Python takes for one; out of range of C++ is out of range for us.
-int to_int(py::handle object, const char* name) {
-  if (!PyBool_Check(object.ptr()) && PyIndex_Check(object.ptr())) {
-    const Py_ssize_t value = PyNumber_AsSsize_t(object.ptr(), nullptr);
-    if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
-    return static_cast<int>(std::clamp<Py_ssize_t>(value, -1, kMaxSide + 1));
-  }
-  raise_frame_format_error(std::string(name) + ": " + shown(object) + ": use a whole number");
-}
-
-int to_side(py::handle object, const char* name) {
-  const int side = to_int(object, name);
-  if (side >= 1 && side <= kMaxSide) return side;
-  raise_frame_format_error(std::string(name) + ": " + shown(object) + ": use 1 to " + std::to_string(kMaxSide));
-}
-
-PixelFormat to_format(py::handle object) {
-  if (const auto name = to_text(object)) {
-    if (const auto format = format_by_name(*name)) return *format;
-  }
-  std::string known;
-  for (const std::string_view name : format_names()) known += (known.empty() ? "" : ", ") + std::string(name);
-  raise_frame_format_error("format: " + shown(object) + ": use one of " + known);
-}
-
-ColourMatrix to_matrix(py::handle object, int height) {
-  if (object.is_none()) return default_matrix(height);
-  if (const auto name = to_text(object)) {
-    for (const auto& [known, matrix] : kMatrices) {
-      if (*name == known) return matrix;
-    }
-  }
-  raise_frame_format_error("matrix: " + shown(object) + ": use 'bt601', 'bt709', 'bt2020' or None");
-}
-
-Rotation to_rotation(py::handle object) {
-  const int degrees = to_int(object, "rotation");
-  if (degrees >= 0 && degrees < 360 && degrees % 90 == 0) return static_cast<Rotation>(degrees / 90);
-  raise_frame_format_error("rotation: " + shown(object) + ": use 0, 90, 180 or 270 degrees clockwise");
-}
-
-bool to_full_range(py::handle object, PixelFormat format) {
-  if (object.is_none()) return default_full_range(format);
-  if (PyBool_Check(object.ptr())) return object.ptr() == Py_True;
-  raise_frame_format_error("full_range: " + shown(object) + ": use True, False or None");
-}
-
-std::pair<int, int> to_pixel_aspect(py::handle object) {
-  if (py::isinstance<py::sequence>(object) && py::len(object) == 2) {
-    const auto pair = py::reinterpret_borrow<py::sequence>(object);
-    return {to_side(py::object(pair[0]), "pixel_aspect[0]"), to_side(py::object(pair[1]), "pixel_aspect[1]")};
-  }
-  raise_frame_format_error("pixel_aspect: " + shown(object) + ": use two whole numbers, width to height of a pixel");
-}
-
-std::optional<int64_t> to_pts_ns(py::handle object) {
-  if (object.is_none()) return std::nullopt;
-  if (PyIndex_Check(object.ptr())) {
-    const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()));
-    const int64_t value = PyLong_AsLongLong(index.ptr());
-    if (value != -1 || PyErr_Occurred() == nullptr) return value;
-    PyErr_Clear();
-  }
-  raise_frame_format_error("pts_ns: " + shown(object) + ": use whole nanoseconds of 64 bits, or None");
-}
-
-// ctypes leaves strides out, which says that nothing lies between.
-Py_ssize_t stride_bytes(const Py_buffer& view, int dimension) noexcept {
-  if (view.strides != nullptr) return view.strides[dimension];
-  Py_ssize_t bytes = 1;
-  for (int i = view.ndim - 1; i > dimension; --i) bytes *= view.shape[i];
-  return bytes;
-}
-
-// Bytes that the dimensions after the first take up when nothing lies between them; -1 when something does.
-Py_ssize_t dense_row_bytes(const Py_buffer& view) noexcept {
-  Py_ssize_t bytes = 1;
-  for (int i = view.ndim - 1; i > 0; --i) {
-    if (stride_bytes(view, i) != bytes && view.shape[i] > 1) return -1;
-    bytes *= view.shape[i];
-  }
-  return bytes;
-}
-
-void require_dense_rows(const Py_buffer& view, const std::string& name) {
-  if (dense_row_bytes(view) >= 0) return;
-  raise_frame_format_error(name + ": stride: samples of a row do not lie side by side: use numpy.ascontiguousarray");
-}
-
-// Width and height of the picture in one array: numpy's usual shapes, see the docstring of Frame.from_array.
-std::pair<Py_ssize_t, Py_ssize_t> array_size(const Py_buffer& view, PixelFormat format) {
-  const FormatInfo& info = format_info(format);
-  const int channels = info.component[0].step_bytes;
-  const bool planar = info.planes > 1;
-  const bool flat = view.ndim == 2 && channels == 1;
-  const bool with_samples = view.ndim == 3 && view.shape[2] == channels && !planar;
-  if (!flat && !with_samples) {
-    const std::string want = planar          ? "(height * 3 / 2, width)"
-                             : channels == 1 ? "(height, width)"
-                                             : "(height, width, " + std::to_string(channels) + ")";
-    raise_frame_format_error("array: shape " + shape_text(view) + ": " + std::string(info.name) + " needs " + want);
-  }
-  const Py_ssize_t rows = view.shape[0];
-  const Py_ssize_t width = view.shape[1];
-  if (!planar && (info.component[1].sub_x == 1 || info.components == 1 || width % 2 == 0)) return {width, rows};
-  if (planar && rows % 3 == 0 && width % 2 == 0) return {width, rows / 3 * 2};
-  raise_frame_format_error("array: shape " + shape_text(view) + ": " + std::string(info.name) +
-                           " in one array needs an even width" + (planar ? " and height" : "") +
-                           ": give odd sizes as planes");
-}
-
 }  // namespace
-
-void raise_frame_format_error(const std::string& message) {
-  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> storage;
-  const py::object& error = storage
-                                .call_once_and_store_result([] {
-                                  return py::object(py::module_::import("stillcast.errors").attr("FrameFormatError"));
-                                })
-                                .get_stored();
-  py::set_error(error, message.c_str());
-  throw py::error_already_set();
-}
 
 bool is_frame(py::handle object) noexcept {
   // By the type itself and not by __class__, which a mock or a dead proxy may answer as it likes.
   if (!PyObject_TypeCheck(object.ptr(), frame_type)) return false;
   return reinterpret_cast<py::detail::instance*>(object.ptr())->get_value_and_holder().holder_constructed();
-}
-
-void BufferHold::acquire(py::handle object, const char* name) {
-  if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
-    const py::error_already_set error;
-    raise_frame_format_error(std::string(name) + ": " + py::str(py::type::of(object)).cast<std::string>() + ": " +
-                             py::str(error.value()).cast<std::string>() + ": give a live uint8 array");
-  }
-  held_ = true;
-  std::string_view format = view_.format == nullptr ? "B" : view_.format;
-  if (format.size() == 2 && std::string_view("@=<>!").find(format[0]) != std::string_view::npos)
-    format.remove_prefix(1);
-  if (format != "B") {
-    raise_frame_format_error(std::string(name) + ": dtype of buffer format '" + std::string(format) + "': use uint8");
-  }
-}
-
-void BufferHold::reset() noexcept {
-  if (held_) PyBuffer_Release(&view_);
-  held_ = false;
 }
 
 // Fills a Frame from what Python gave, in the order in which problems are best told.
@@ -277,7 +105,7 @@ class FrameBuilder {
   }
 
   void set_plane(size_t p, py::handle object) {
-    const std::string name = plane_name(p);
+    const std::string name = "planes[" + std::to_string(p) + "]";
     BufferHold& hold = frame_->holds_[p];
     hold.acquire(object, name.c_str());
     const Py_buffer& buffer = hold.view();
@@ -324,17 +152,10 @@ std::unique_ptr<Frame> frame_from_array(const py::object& array, const py::objec
   return builder.finish();
 }
 
-std::string_view matrix_name(const Frame& frame) {
-  for (const auto& [name, matrix] : kMatrices) {
-    if (matrix == frame.view().matrix) return name;
-  }
-  return {};
-}
-
 std::string frame_repr(const Frame& frame) {
   const FrameView& view = frame.view();
   return "Frame(" + std::string(format_info(view.format).name) + " " + std::to_string(view.width) + "x" +
-         std::to_string(view.height) + ", " + std::string(matrix_name(frame)) +
+         std::to_string(view.height) + ", " + std::string(matrix_name(view.matrix)) +
          (view.full_range ? " full range" : " limited range") + ", rotation " +
          std::to_string(90 * static_cast<int>(view.rotation)) + ")";
 }
@@ -389,7 +210,7 @@ void bind_frame(py::module_& module) {
       .def_property_readonly("format", [](const Frame& f) { return format_info(f.view().format).name; })
       .def_property_readonly("width", [](const Frame& f) { return f.view().width; })
       .def_property_readonly("height", [](const Frame& f) { return f.view().height; })
-      .def_property_readonly("matrix", &matrix_name)
+      .def_property_readonly("matrix", [](const Frame& f) { return matrix_name(f.view().matrix); })
       .def_property_readonly("full_range", [](const Frame& f) { return f.view().full_range; })
       .def_property_readonly("rotation", [](const Frame& f) { return 90 * static_cast<int>(f.view().rotation); })
       .def_property_readonly(

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "errors.h"
 #include "frame.h"
 #include "stillcast/sampler.h"
 
@@ -103,6 +104,7 @@ py::dict counters(Sampler& sampler) {
   dict["snapshot_stills"] = from.snapshot_stills.load();
   dict["queued"] = sampler.stills().size();
   dict["missed"] = to_dict(kMissedNames, from.missed);
+  dict["missed_snapshots"] = to_dict(kMissedSnapshotNames, from.missed_snapshots);
   dict["refused"] = to_dict(kRefusedNames, from.refused);
   return dict;
 }
@@ -146,6 +148,7 @@ void bind_sampler(py::module_& module) {
   py::class_<Feed, std::shared_ptr<Feed>>(module, "Feed")
       .def("push", &push, py::arg("frame").none(true))
       .def_property_readonly("wanted", &Feed::wanted)
+      .def_property_readonly("in_child", &Feed::in_child)
       .def_property_readonly("id", &Feed::id)
       .def_property_readonly("retired", &Feed::retired)
       .def_property_readonly("frames_in_work", &Feed::frames_in_work)
@@ -161,6 +164,7 @@ void bind_sampler(py::module_& module) {
              return std::make_unique<Sampler>(std::make_shared<SystemClock>(), options);
            }),
            py::kw_only(), py::arg("report_missed") = false)
+      .def_property_readonly("in_child", &Sampler::in_child)
       .def("start", &Sampler::start)
       .def("stop",
            [](Sampler& s) {

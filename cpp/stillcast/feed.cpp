@@ -1,6 +1,5 @@
 #include "stillcast/feed.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace stillcast {
@@ -15,30 +14,28 @@ void ReadyList::push(std::shared_ptr<Feed> feed) noexcept {
   }
 }
 
-template <typename Use>
-void ReadyList::unlist_all(Use use) {
+Feed* ReadyList::unlist_all() noexcept {
   // SYNC POINT ready.head: pairs with the exchange in push().
-  Feed* node = head_.exchange(nullptr, std::memory_order_seq_cst);
-  while (node != nullptr) {
-    Feed* next = node->next_ready_;
-    std::shared_ptr<Feed> feed = std::move(node->self_);
-    // SYNC POINT feed.listed: pairs with the exchange in announce(), both ways. An announce() that found the feed
-    // listed is seen from here on with all that went before it, a closed gate as well as a frame; a plain store would
-    // let the reads that follow go first. And the next announce() may write self_ again.
-    node->listed_.exchange(false, std::memory_order_acq_rel);
-    use(std::move(feed));
-    node = next;
+  Feed* newest = head_.exchange(nullptr, std::memory_order_seq_cst);
+  Feed* oldest = nullptr;
+  while (newest != nullptr) {
+    Feed* older = std::exchange(newest->next_ready_, oldest);
+    oldest = std::exchange(newest, older);
   }
+  return oldest;
 }
 
-void ReadyList::take_all(std::vector<std::shared_ptr<Feed>>& feeds) {
-  feeds.clear();
-  unlist_all([&feeds](std::shared_ptr<Feed> feed) { feeds.push_back(std::move(feed)); });
-  std::reverse(feeds.begin(), feeds.end());
+std::shared_ptr<Feed> ReadyList::unlist(Feed& feed) noexcept {
+  std::shared_ptr<Feed> alive = std::move(feed.self_);
+  // SYNC POINT feed.listed: pairs with the exchange in announce(), both ways. An announce() that found the feed listed
+  // is seen from here on with all that went before it, a closed gate as well as a frame; a plain store would let the
+  // reads that follow go first. And the next announce() may write self_ again.
+  feed.listed_.exchange(false, std::memory_order_acq_rel);
+  return alive;
 }
 
 void ReadyList::drop_all() noexcept {
-  unlist_all([](const std::shared_ptr<Feed>&) {});
+  take_all([](const std::shared_ptr<Feed>&) {});
 }
 
 Feed::Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& settings)
@@ -55,6 +52,7 @@ bool Feed::push(const FrameView& frame) noexcept {
     intake_->counters.count(Refused::kClosed);
     return false;
   }
+  if (in_child()) return false;
   if (!gate_.compare_exchange_strong(gate, Gate::kIdle, std::memory_order_relaxed)) return false;
   if (copy_in(frame)) return true;
   raise_gate();  // still due: the next frame may do
@@ -72,7 +70,7 @@ bool Feed::copy_in(const FrameView& frame) noexcept {
   if (slot->capacity_bytes() < bytes) {
     ring.release(slot);
     ring.request_growth(bytes);
-    intake_->counters.count(Refused::kSlotTooSmall);
+    intake_->counters.count(ring.lacks_memory_for(bytes) ? Refused::kNoMemory : Refused::kSlotTooSmall);
     intake_->growth_wanted.store(true, std::memory_order_relaxed);
     intake_->wakeup.notify();
     return false;
@@ -103,7 +101,7 @@ void Feed::lower_gate() noexcept {
 }
 
 void Feed::announce() noexcept {
-  // SYNC POINT feed.listed: pairs with the exchange in ReadyList::unlist_all().
+  // SYNC POINT feed.listed: pairs with the exchange in ReadyList::unlist().
   if (!listed_.exchange(true, std::memory_order_acq_rel)) intake_->ready.push(shared_from_this());
   intake_->wakeup.notify();
   // SYNC POINT intake.stopped: in the one order of ready.head and this, either the stopping sampler finds this feed in
@@ -112,6 +110,7 @@ void Feed::announce() noexcept {
 }
 
 void Feed::request_snapshot() {
+  if (in_child()) return;
   const std::lock_guard lock(mutex_);
   if (closed()) return;
   if (!due_.snapshot_ns) due_.snapshot_ns = intake_->clock->monotonic_ns();
@@ -119,18 +118,20 @@ void Feed::request_snapshot() {
 }
 
 void Feed::cancel_snapshot() {
+  if (in_child()) return;
   const std::lock_guard lock(mutex_);
   due_.snapshot_ns.reset();
   if (!due_.any()) lower_gate();
 }
 
 CapturedStillPtr Feed::last_still() const {
+  if (in_child()) return nullptr;
   const std::lock_guard lock(mutex_);
   return last_;
 }
 
 void Feed::close() noexcept {
-  if (gate_.exchange(Gate::kClosed, std::memory_order_relaxed) != Gate::kClosed) announce();
+  if (gate_.exchange(Gate::kClosed, std::memory_order_relaxed) != Gate::kClosed && !in_child()) announce();
 }
 
 std::optional<MissedTick> Feed::begin_tick(int64_t due_ns) {

@@ -6,10 +6,10 @@
 #include <mutex>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "stillcast/clock.h"
 #include "stillcast/counters.h"
+#include "stillcast/fork_guard.h"
 #include "stillcast/frame_ring.h"
 #include "stillcast/still_maker.h"
 #include "stillcast/still_queue.h"
@@ -23,14 +23,17 @@ class Feed;
 class ReadyList {
  public:
   void push(std::shared_ptr<Feed> feed) noexcept;
-  // Replaces `feeds` by those that are listed, in the order in which they came.
-  void take_all(std::vector<std::shared_ptr<Feed>>& feeds);
+  // Takes all that are listed and calls use(std::shared_ptr<Feed>) with each, in the order in which they came. Needs no
+  // memory.
+  template <typename Use>
+  void take_all(Use use);
   // Lets go of those that are listed.
   void drop_all() noexcept;
 
  private:
-  template <typename Use>
-  void unlist_all(Use use);
+  // The oldest of those that were listed; each has the next one in next_ready_.
+  [[nodiscard]] Feed* unlist_all() noexcept;
+  [[nodiscard]] static std::shared_ptr<Feed> unlist(Feed& feed) noexcept;
 
   std::atomic<Feed*> head_{nullptr};
 };
@@ -40,6 +43,7 @@ struct Intake {
   Intake(std::shared_ptr<const Clock> clock_used, int slots, size_t slot_bytes)
       : clock(std::move(clock_used)), ring(slots, slot_bytes) {}
 
+  const ForkGuard fork_guard;
   const std::shared_ptr<const Clock> clock;
   FrameRing ring;
   Wakeup wakeup;
@@ -69,7 +73,8 @@ struct MissedTick {
   Missed reason;
 };
 
-// One user's video. push, wanted and close may be called by any thread, also at once.
+// One user's video. push, wanted and close may be called by any thread, also at once. In a forked child nothing is
+// wanted or pushed, and nothing waits: Note [A fork in the host].
 class Feed : public std::enable_shared_from_this<Feed> {
  public:
   Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& settings);
@@ -81,7 +86,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   // A host calls push for every frame and only one in dozens is looked at. The gate is the one word that says so: a
   // single relaxed load decides, and nothing else of the feed is touched. Whoever closes the gate from kWanted owns
   // the copying of that frame, so two threads that push at once do not copy twice.
-  [[nodiscard]] bool wanted() const noexcept { return gate_.load(std::memory_order_relaxed) == Gate::kWanted; }
+  [[nodiscard]] bool wanted() const noexcept {
+    return gate_.load(std::memory_order_relaxed) == Gate::kWanted && !in_child();
+  }
   // True if the frame was copied. Never blocks, allocates or throws; `frame` was checked by check_frame.
   bool push(const FrameView& frame) noexcept;
   // Counts a push that was not looked at because the feed is closed.
@@ -90,6 +97,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   }
   // Counts a push that was no frame at all.
   void refuse_non_frame() noexcept { intake_->counters.count(Refused::kNotAFrame); }
+
+  // Whether this process got the feed by a fork, and so without the sampler that would serve it.
+  [[nodiscard]] bool in_child() const noexcept { return intake_->fork_guard.in_child(); }
 
   // Asks for a still of the next frame, beside the ticks.
   void request_snapshot();
@@ -145,5 +155,14 @@ class Feed : public std::enable_shared_from_this<Feed> {
   Due due_{.tick_ns = {}, .snapshot_ns = {}, .first = true};
   CapturedStillPtr last_;
 };
+
+template <typename Use>
+void ReadyList::take_all(Use use) {
+  for (Feed* node = unlist_all(); node != nullptr;) {
+    Feed* next = node->next_ready_;  // before unlist(): then the next announce() may write it
+    use(unlist(*node));
+    node = next;
+  }
+}
 
 }  // namespace stillcast

@@ -52,7 +52,7 @@ FrameRing::FrameRing(int slots, size_t slot_bytes)
     : slots_(static_cast<size_t>(std::clamp(slots, 1, kMaxSlots))),
       free_(~uint64_t{0} >> (kMaxSlots - slots_.size())),
       slot_bytes_wanted_(slot_bytes) {
-  if (!grow_free_slots()) throw std::bad_alloc();
+  if (!grow_free_slots()) throw std::bad_alloc();  // none is in use yet
 }
 
 Slot* FrameRing::acquire() noexcept {
@@ -67,9 +67,13 @@ Slot* FrameRing::acquire() noexcept {
 }
 
 void FrameRing::release(Slot* slot) noexcept {
-  const auto index = static_cast<uint64_t>(slot - slots_.data());
-  // SYNC POINT ring.slot: pairs with the acquire in acquire().
-  free_.fetch_or(uint64_t{1} << index, std::memory_order_release);
+  // SYNC POINT ring.slot: pairs with the acquires in acquire() and acquire_this().
+  free_.fetch_or(bit(*slot), std::memory_order_release);
+}
+
+bool FrameRing::acquire_this(const Slot& slot) noexcept {
+  // SYNC POINT ring.slot: pairs with the release in release().
+  return (free_.fetch_and(~bit(slot), std::memory_order_acquire) & bit(slot)) != 0;
 }
 
 void FrameRing::request_growth(size_t bytes) noexcept {
@@ -80,15 +84,20 @@ void FrameRing::request_growth(size_t bytes) noexcept {
 
 bool FrameRing::grow_free_slots() noexcept {
   const size_t wanted = slot_bytes_wanted_.load(std::memory_order_relaxed);
-  bool grown = true;
-  uint64_t taken = 0;
-  while (Slot* slot = acquire()) {
-    taken |= uint64_t{1} << static_cast<uint64_t>(slot - slots_.data());
-    grown = slot->reserve(wanted) && grown;
+  size_t denied = std::numeric_limits<size_t>::max();
+  bool all_grown = true;
+  for (Slot& slot : slots_) {
+    if (slot.capacity_bytes() >= wanted) continue;
+    bool grown = false;
+    if (acquire_this(slot)) {
+      grown = slot.reserve(wanted);
+      if (!grown) denied = wanted;
+      release(&slot);
+    }
+    all_grown = all_grown && grown;
   }
-  // SYNC POINT ring.slot: pairs with the acquire in acquire().
-  free_.fetch_or(taken, std::memory_order_release);
-  return grown;
+  bytes_denied_.store(denied, std::memory_order_relaxed);
+  return all_grown;
 }
 
 int FrameRing::free_slots() const noexcept {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Slot {
   int64_t pushed_utc_ns = 0;
 
   Slot() = default;
+  // Changed by the sampler's thread alone, so that it may ask without owning the slot.
   [[nodiscard]] size_t capacity_bytes() const noexcept { return capacity_bytes_; }
   // False, and the slot as it was, when there is no memory.
   bool reserve(size_t bytes) noexcept;
@@ -42,7 +44,8 @@ struct Slot {
 //
 // Note [Who allocates]
 // Slots begin large enough for common frames (untouched memory is not resident). A larger frame is refused once, asks
-// for growth, and the sampler's thread allocates; the host's thread never does.
+// for growth, and the sampler's thread allocates; the host's thread never does. Slots are enlarged one by one, so that
+// hosts find the others free meanwhile, and those in use when they come free.
 class FrameRing {
  public:
   static constexpr int kMaxSlots = 64;
@@ -55,16 +58,27 @@ class FrameRing {
 
   // Any thread; lock-free. Asks for slots of at least so many bytes.
   void request_growth(size_t bytes) noexcept;
-  // The sampler's thread: enlarges the free slots that are smaller than was asked for. False when there was no memory.
+  // The sampler's thread: enlarges the free slots that are smaller than was asked for. True when none is left that is
+  // smaller; false when one was in use or there was no memory, for which see lacks_memory_for().
   bool grow_free_slots() noexcept;
+  // Any thread. Whether the last attempt to make slots for so many bytes found no memory.
+  [[nodiscard]] bool lacks_memory_for(size_t bytes) const noexcept {
+    return bytes >= bytes_denied_.load(std::memory_order_relaxed);
+  }
 
   [[nodiscard]] int slots() const noexcept { return static_cast<int>(slots_.size()); }
   [[nodiscard]] int free_slots() const noexcept;
 
  private:
+  [[nodiscard]] bool acquire_this(const Slot& slot) noexcept;
+  [[nodiscard]] uint64_t bit(const Slot& slot) const noexcept {
+    return uint64_t{1} << static_cast<uint64_t>(&slot - slots_.data());
+  }
+
   std::vector<Slot> slots_;
   std::atomic<uint64_t> free_;
   std::atomic<size_t> slot_bytes_wanted_;
+  std::atomic<size_t> bytes_denied_{std::numeric_limits<size_t>::max()};
 };
 
 // The newest frame of one feed: latest value wins, neither side waits, no frame is ever seen half written because a

@@ -6,7 +6,8 @@
 #include <array>
 #include <csetjmp>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <new>
 #include <string>
 
@@ -26,7 +27,7 @@ struct ErrorHandler {
 
 struct Output {
   jpeg_destination_mgr manager;  // first: libjpeg hands back a pointer to it
-  uint8_t* bytes;
+  std::unique_ptr<uint8_t[]> bytes;
   size_t capacity;
 };
 
@@ -42,19 +43,20 @@ void on_message(j_common_ptr /*jpeg*/) {}
 
 void start_output(j_compress_ptr jpeg) {
   Output& output = output_of(jpeg);
-  output.manager.next_output_byte = output.bytes;
+  output.manager.next_output_byte = output.bytes.get();
   output.manager.free_in_buffer = output.capacity;
 }
 
 // The buffer is full: double it. Happens while warming up, or for a picture with more detail than any before.
 boolean grow_output(j_compress_ptr jpeg) {
   Output& output = output_of(jpeg);
-  auto* grown = static_cast<uint8_t*>(std::realloc(output.bytes, 2 * output.capacity));
+  auto* grown = new (std::nothrow) uint8_t[2 * output.capacity];
   if (grown == nullptr) {
     ERREXIT1(jpeg, JERR_OUT_OF_MEMORY, 0);
     return FALSE;  // not reached: ERREXIT1 jumps away
   }
-  output.bytes = grown;
+  std::memcpy(grown, output.bytes.get(), output.capacity);
+  output.bytes.reset(grown);
   output.manager.next_output_byte = grown + output.capacity;
   output.manager.free_in_buffer = output.capacity;
   output.capacity *= 2;
@@ -80,7 +82,7 @@ void point_at(const Plane& plane, int first_row, std::array<JSAMPROW, N>& rows) 
 struct JpegEncoder::State {
   jpeg_compress_struct jpeg{};
   ErrorHandler error{};
-  Output output{};
+  Output output{{}, std::make_unique<uint8_t[]>(kFirstOutputBytes), kFirstOutputBytes};
   int quality = 0;
 
   State() {
@@ -89,12 +91,6 @@ struct JpegEncoder::State {
     error.manager.output_message = on_message;
     if (setjmp(error.escape) != 0) throw std::bad_alloc();
     jpeg_create_compress(&jpeg);
-    output.bytes = static_cast<uint8_t*>(std::malloc(kFirstOutputBytes));
-    if (output.bytes == nullptr) {
-      jpeg_destroy_compress(&jpeg);
-      throw std::bad_alloc();
-    }
-    output.capacity = kFirstOutputBytes;
     output.manager.init_destination = start_output;
     output.manager.empty_output_buffer = grow_output;
     output.manager.term_destination = finish_output;
@@ -102,10 +98,7 @@ struct JpegEncoder::State {
     set_defaults();
   }
 
-  ~State() {
-    jpeg_destroy_compress(&jpeg);
-    std::free(output.bytes);
-  }
+  ~State() { jpeg_destroy_compress(&jpeg); }
 
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -139,7 +132,7 @@ JpegEncoder::JpegEncoder() : state_(std::make_unique<State>()) {}
 JpegEncoder::~JpegEncoder() = default;
 
 // libjpeg leaves by longjmp: between here and there only plain data may live.
-Status JpegEncoder::encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) noexcept {
+Status JpegEncoder::encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) {
   State& state = *state_;
   if (setjmp(state.error.escape) != 0) {
     jpeg_abort_compress(&state.jpeg);
@@ -150,7 +143,7 @@ Status JpegEncoder::encode(const Picture& picture, int quality, std::span<const 
     state.quality = quality;
   }
   state.compress(picture);
-  jpeg = {state.output.bytes, state.output.capacity - state.output.manager.free_in_buffer};
+  jpeg = {state.output.bytes.get(), state.output.capacity - state.output.manager.free_in_buffer};
   return Status::ok();
 }
 

@@ -18,8 +18,8 @@ class JpegEncoder {
   JpegEncoder(const JpegEncoder&) = delete;
   JpegEncoder& operator=(const JpegEncoder&) = delete;
 
-  // `picture` has its edges padded. The bytes in `jpeg` are valid until the next call.
-  Status encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) noexcept;
+  // `picture` has its edges padded. The bytes in `jpeg` are valid until the next call. Throws std::bad_alloc.
+  Status encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg);
 
  private:
   struct State;

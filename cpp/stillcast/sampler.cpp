@@ -11,7 +11,6 @@ namespace stillcast {
 namespace {
 
 constexpr double kGoldenRatio = 0.6180339887498949;
-constexpr int64_t kLongestWaitNs = kNsPerSecond;
 
 double ms(int64_t ns) noexcept { return static_cast<double>(std::max<int64_t>(ns, 0)) / static_cast<double>(kNsPerMs); }
 
@@ -31,66 +30,77 @@ int64_t next_on_grid(int64_t start_ns, int64_t interval_ns, int64_t now_ns) noex
 Sampler::Sampler(std::shared_ptr<const Clock> clock, const SamplerOptions& options)
     : intake_(std::make_shared<Intake>(std::move(clock), options.slots, options.slot_bytes)),
       report_missed_(options.report_missed),
-      stills_(options.queue_capacity) {}
+      longest_wait_ns_(options.longest_wait_ns),
+      work_(options.queue_capacity) {}
 
 Sampler::~Sampler() { stop(); }
 
 std::shared_ptr<Feed> Sampler::open_feed(const FeedSettings& settings) {
+  if (in_child()) return closed_feed(0, settings);
   const int64_t now_ns = intake_->clock->monotonic_ns();
-  const std::lock_guard lock(timers_mutex_);
-  if (feeds_opened_ == 0) origin_ns_ = now_ns;
-  auto feed = std::make_shared<Feed>(intake_, feeds_opened_, settings);
-  const int64_t start_ns = origin_ns_ + phase_ns(feeds_opened_, settings.interval_ns);
-  ++feeds_opened_;
-  if (finished_) {
-    feed->close();
-    feed->retire();
-    return feed;
-  }
+  const std::lock_guard lock(work_->timers_mutex);
+  if (work_->finished) return closed_feed(work_->feeds_opened++, settings);
+  if (work_->feeds_opened == 0) work_->origin_ns = now_ns;
+  auto feed = std::make_shared<Feed>(intake_, work_->feeds_opened, settings);
+  const int64_t start_ns = work_->origin_ns + phase_ns(work_->feeds_opened, settings.interval_ns);
+  ++work_->feeds_opened;
   feed->next_tick_ns_ = next_on_grid(start_ns, settings.interval_ns, now_ns);
-  timers_.insert({feed->next_tick_ns_, feed});
+  work_->timers.insert({feed->next_tick_ns_, feed});
   intake_->wakeup.notify();
   return feed;
 }
 
+std::shared_ptr<Feed> Sampler::closed_feed(uint64_t id, const FeedSettings& settings) const {
+  auto feed = std::make_shared<Feed>(intake_, id, settings);
+  feed->close();
+  feed->retire();
+  return feed;
+}
+
 void Sampler::start() {
-  if (thread_.joinable() || stopping_.load(std::memory_order_relaxed)) return;
-  thread_ = std::thread([this] { run(); });
+  if (in_child() || work_->thread.joinable() || stopping_.load(std::memory_order_relaxed)) return;
+  work_->thread = std::thread([this] { run(); });
 }
 
 void Sampler::stop() {
+  if (in_child()) return;
   stopping_.store(true, std::memory_order_relaxed);
   intake_->wakeup.notify();
-  if (thread_.joinable()) thread_.join();
+  if (work_->thread.joinable()) work_->thread.join();
   finish();
 }
 
 void Sampler::run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     step();
-    intake_->wakeup.wait(std::min(next_tick_ns() - intake_->clock->monotonic_ns(), kLongestWaitNs));
+    intake_->wakeup.wait(std::min(next_tick_ns() - intake_->clock->monotonic_ns(), longest_wait_ns_));
   }
 }
 
 void Sampler::step() {
-  if (intake_->growth_wanted.exchange(false, std::memory_order_relaxed)) intake_->ring.grow_free_slots();
   fire_due_ticks();
   serve_ready();
+  grow_ring();  // last: the slots just served are free
+}
+
+void Sampler::grow_ring() noexcept {
+  if (intake_->growth_wanted.exchange(false, std::memory_order_relaxed)) work_->growing = true;
+  if (work_->growing) work_->growing = !intake_->ring.grow_free_slots();
 }
 
 int64_t Sampler::next_tick_ns() {
-  const std::lock_guard lock(timers_mutex_);
-  return timers_.empty() ? std::numeric_limits<int64_t>::max() : timers_.begin()->due_ns;
+  const std::lock_guard lock(work_->timers_mutex);
+  return work_->timers.empty() ? std::numeric_limits<int64_t>::max() : work_->timers.begin()->due_ns;
 }
 
 void Sampler::fire_due_ticks() {
   const int64_t now_ns = intake_->clock->monotonic_ns();
-  const std::lock_guard lock(timers_mutex_);
-  while (!timers_.empty() && timers_.begin()->due_ns <= now_ns) {
-    auto node = timers_.extract(timers_.begin());
+  const std::lock_guard lock(work_->timers_mutex);
+  while (!work_->timers.empty() && work_->timers.begin()->due_ns <= now_ns) {
+    auto node = work_->timers.extract(work_->timers.begin());
     Timer& timer = node.value();
     timer.due_ns = timer.feed->next_tick_ns_ = fire(timer, now_ns);
-    timers_.insert(std::move(node));
+    work_->timers.insert(std::move(node));
   }
 }
 
@@ -108,12 +118,10 @@ int64_t Sampler::fire(const Timer& timer, int64_t now_ns) {
 
 // Ticks that come due while a still is made are fired before the next one is.
 void Sampler::serve_ready() {
-  intake_->ready.take_all(ready_);
-  for (const std::shared_ptr<Feed>& feed : ready_) {
+  intake_->ready.take_all([this](const std::shared_ptr<Feed>& feed) {
     serve(feed);
     fire_due_ticks();
-  }
-  ready_.clear();
+  });
 }
 
 void Sampler::serve(const std::shared_ptr<Feed>& feed) {
@@ -138,7 +146,11 @@ void Sampler::make_still(Feed& feed, const Due& due, const Slot& slot) noexcept 
     }
   } catch (const std::exception&) {
   }
-  if (due.tick_ns) miss(feed, {*due.tick_ns, Missed::kEncodeFailed});
+  if (due.tick_ns) {
+    miss(feed, {*due.tick_ns, Missed::kEncodeFailed});
+  } else if (due.snapshot_ns) {
+    intake_->counters.count(MissedSnapshot::kEncodeFailed);
+  }
 }
 
 std::shared_ptr<CapturedStill> Sampler::capture(Feed& feed, const Due& due, const Slot& slot) {
@@ -152,7 +164,7 @@ std::shared_ptr<CapturedStill> Sampler::capture(Feed& feed, const Due& due, cons
   captured->lateness_ms = ms(slot.pushed_ns - due.tick_ns.value_or(due.snapshot_ns.value_or(slot.pushed_ns)));
   captured->source = {slot.frame.width, slot.frame.height};
   captured->pts_ns = slot.frame.pts_ns;
-  if (!maker_.make(slot.frame, feed.settings().still, captured->still).is_ok()) return nullptr;
+  if (!work_->maker.make(slot.frame, feed.settings().still, captured->still).is_ok()) return nullptr;
   return captured;
 }
 
@@ -163,11 +175,15 @@ void Sampler::deliver(Feed& feed, CapturedStillPtr still) {
   const auto stills_like = [&counters](const CapturedStill& s) -> auto& {
     return s.tick ? counters.tick_stills : counters.snapshot_stills;
   };
-  const CapturedStillPtr dropped = stills_.put(still);
+  const CapturedStillPtr dropped = work_->stills.put(still);
   Counters::count(stills_like(*still));
   if (!dropped || dropped->missed) return;
   stills_like(*dropped).fetch_sub(1, std::memory_order_relaxed);
-  if (dropped->tick) counters.count(Missed::kQueueFull);
+  if (dropped->tick) {
+    counters.count(Missed::kQueueFull);
+  } else {
+    counters.count(MissedSnapshot::kQueueFull);
+  }
 }
 
 // Late ticks are only counted: telling of them would add to what made them late.
@@ -179,29 +195,29 @@ void Sampler::miss(const Feed& feed, const MissedTick& tick) noexcept {
     told->feed_id = feed.id();
     told->missed = tick.reason;
     told->captured_utc_ns = intake_->clock->utc_ns() - (intake_->clock->monotonic_ns() - tick.due_ns);
-    stills_.put_if_room(std::move(told));
+    work_->stills.put_if_room(std::move(told));
   } catch (const std::exception&) {  // no memory for a report: it is counted
   }
 }
 
 void Sampler::forget(const std::shared_ptr<Feed>& feed) {
-  const std::lock_guard lock(timers_mutex_);
-  timers_.erase({feed->next_tick_ns_, feed});
+  const std::lock_guard lock(work_->timers_mutex);
+  work_->timers.erase({feed->next_tick_ns_, feed});
 }
 
 void Sampler::finish() {
   std::set<Timer> timers;
   {
-    const std::lock_guard lock(timers_mutex_);
-    finished_ = true;
-    timers.swap(timers_);
+    const std::lock_guard lock(work_->timers_mutex);
+    work_->finished = true;
+    timers.swap(work_->timers);
   }
   for (const Timer& timer : timers) timer.feed->close();
   serve_ready();
   // SYNC POINT intake.stopped: pairs with the load in Feed::announce().
   intake_->stopped.store(true, std::memory_order_seq_cst);
   serve_ready();
-  stills_.close();
+  work_->stills.close();
 }
 
 }  // namespace stillcast

@@ -1,8 +1,6 @@
 #include "stillcast/still_maker.h"
 
-#include <exception>
 #include <span>
-#include <string>
 #include <utility>
 
 namespace stillcast {
@@ -13,15 +11,7 @@ constexpr uint16_t kNeutralChroma = 128 << kScaledBits;
 
 }  // namespace
 
-Status StillMaker::make(const FrameView& frame, const StillSettings& settings, EncodedStill& still) noexcept {
-  try {
-    return make_or_throw(frame, settings, still);
-  } catch (const std::exception& error) {
-    return Status::error(std::string("still: ") + error.what());
-  }
-}
-
-Status StillMaker::make_or_throw(const FrameView& frame, const StillSettings& settings, EncodedStill& still) {
+Status StillMaker::make(const FrameView& frame, const StillSettings& settings, EncodedStill& still) {
   still.size = still_size(frame, settings.max_size);
   const bool turned = frame.rotation == Rotation::k90 || frame.rotation == Rotation::k270;
   scale_and_convert(frame, turned ? Size{still.size.height, still.size.width} : still.size);

@@ -29,11 +29,10 @@ struct EncodedStill {
 // tables and encoder from still to still.
 class StillMaker {
  public:
-  // `frame` was checked by check_frame. Reads the frame's memory only during the call.
-  Status make(const FrameView& frame, const StillSettings& settings, EncodedStill& still) noexcept;
+  // `frame` was checked by check_frame. Reads the frame's memory only during the call. Throws std::bad_alloc.
+  Status make(const FrameView& frame, const StillSettings& settings, EncodedStill& still);
 
  private:
-  Status make_or_throw(const FrameView& frame, const StillSettings& settings, EncodedStill& still);
   void scale_and_convert(const FrameView& frame, Size size);
   Picture& upright(Rotation rotation);
 

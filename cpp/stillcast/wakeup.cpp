@@ -21,9 +21,10 @@ void never_block(int fd) noexcept {
   ::fcntl(fd, F_SETFD, ::fcntl(fd, F_GETFD) | FD_CLOEXEC);
 }
 
+// Rounded up: a wait that ends too early is a wait in vain. poll() takes what is negative for ever, and an int.
 int whole_ms(int64_t ns) noexcept {
-  const int64_t ms = (std::max<int64_t>(ns, 0) + kNsPerMs - 1) / kNsPerMs;
-  return static_cast<int>(std::min<int64_t>(ms, std::numeric_limits<int>::max()));
+  const int64_t whole = ns / kNsPerMs + (ns % kNsPerMs > 0 ? 1 : 0);
+  return static_cast<int>(std::clamp<int64_t>(whole, 0, std::numeric_limits<int>::max()));
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ void Wakeup::notify() noexcept {
   [[maybe_unused]] const ssize_t written = ::write(write_end_, &byte, 1);
 }
 
-void Wakeup::wait(int64_t timeout_ns) noexcept {
+bool Wakeup::wait(int64_t timeout_ns) noexcept {
   pollfd poll_for{read_end_, POLLIN, 0};
   if (::poll(&poll_for, 1, whole_ms(timeout_ns)) > 0) {
     std::array<char, 64> bytes{};
@@ -58,7 +59,7 @@ void Wakeup::wait(int64_t timeout_ns) noexcept {
   }
   // SYNC POINT wakeup.notified: pairs with the exchange in notify(). Cleared after the read: a notify between the two
   // leaves its byte in the pipe or has set the flag whose work the caller looks for next.
-  notified_.exchange(false, std::memory_order_acq_rel);
+  return notified_.exchange(false, std::memory_order_acq_rel);
 }
 
 }  // namespace stillcast

@@ -16,8 +16,9 @@ class Wakeup {
 
   // Any thread; never blocks.
   void notify() noexcept;
-  // One thread. Returns after at most `timeout_ns`, at once if notified since the last return; may return early.
-  void wait(int64_t timeout_ns) noexcept;
+  // One thread. Returns after `timeout_ns`, rounded up to milliseconds, or once notified, at once if that was since the
+  // last return. Whether it was notified; may be false early.
+  bool wait(int64_t timeout_ns) noexcept;
 
  private:
   int read_end_ = -1;

@@ -55,7 +55,8 @@ class CaptureCounters:
 
     Every tick is a still, or missed with a reason, or waits for its frame:
     ``ticks == tick_stills + sum(missed.values()) + waiting``, where at most one tick a feed waits, and none after the
-    end. ``in_work`` counts frames that were copied and whose still is not queued yet.
+    end. ``in_work`` counts frames that were copied and whose still is not queued yet. ``missed_snapshots`` are stills
+    for a snapshot and for no tick that were lost.
     """
 
     ticks: int
@@ -64,13 +65,15 @@ class CaptureCounters:
     in_work: int
     queued: int
     missed: Mapping[str, int]
+    missed_snapshots: Mapping[str, int]
     refused: Mapping[str, int]
 
 
 class Capture:
     """The native sampler: its thread opens the gates of feeds when ticks are due and makes stills of their frames.
 
-    Any thread may call anything; ``start`` and ``stop`` once each.
+    Any thread may call anything; ``start`` and ``stop`` once each. In a forked child only ``in_child`` may be asked,
+    and the object may be let go of.
     """
 
     def __init__(self, *, report_missed: bool = False) -> None:
@@ -81,8 +84,17 @@ class Capture:
         """
         self._sampler = Sampler(report_missed=report_missed)
 
+    @property
+    def in_child(self) -> bool:
+        """Whether this process got the object by a fork, and so none of the threads that work with it."""
+        return self._sampler.in_child
+
     def start(self) -> None:
-        """Start the sampler's thread."""
+        """Start the sampler's thread.
+
+        Raises:
+            RuntimeError: there is no thread to be had.
+        """
         self._sampler.start()
 
     def stop(self) -> None:

@@ -95,6 +95,21 @@ TEST(Downscale, IsRightAtEveryWidth) {
   }
 }
 
+TEST(Downscale, OneDownscalerFollowsAChangingSourceOfTheSameStill) {
+  Downscaler downscaler;
+  for (const Size from : {Size{32, 24}, Size{48, 24}, Size{48, 36}, Size{32, 36}}) {
+    OwnedFrame frame(PixelFormat::kGray8, from.width, from.height);
+    frame.randomise(5);
+    std::array<ScaledPlane, 3> kept = targets(PixelFormat::kGray8, {16, 12});
+    std::array<ScaledPlane, 3> fresh = targets(PixelFormat::kGray8, {16, 12});
+    downscaler.scale(frame.view(), kept);
+    Downscaler().scale(frame.view(), fresh);
+    for (int y = 0; y < 12; ++y) {
+      for (int x = 0; x < 16; ++x) ASSERT_EQ(kept[0].row(y)[x], fresh[0].row(y)[x]);
+    }
+  }
+}
+
 TEST(Downscale, FlatPicturesStayFlatToTheLevel) {
   for (const PixelFormat format : kAllFormats) {
     OwnedFrame frame(format, 61, 47);

@@ -28,20 +28,33 @@ TEST(FrameRing, GrowsItsFreeSlotsOnlyWhenAsked) {
   ring.request_growth(5000);
   Slot* in_use = ring.acquire();
   EXPECT_EQ(in_use->capacity_bytes(), 100U);
-  EXPECT_TRUE(ring.grow_free_slots());
+  EXPECT_FALSE(ring.grow_free_slots());
   Slot* grown = ring.acquire();
   EXPECT_EQ(grown->capacity_bytes(), 5000U);
   EXPECT_EQ(in_use->capacity_bytes(), 100U);  // somebody else's for now
-  ring.request_growth(10);                    // never shrinks
-  ring.release(grown);
+  ring.request_growth(10);                    // what was asked for before still stands
+  ring.release(in_use);
   EXPECT_TRUE(ring.grow_free_slots());
   EXPECT_EQ(ring.acquire()->capacity_bytes(), 5000U);
 }
 
+TEST(FrameRing, HasAtLeastOneSlotAndAtMostTheBitsOfAWord) {
+  for (const auto& [asked, got] : {std::pair{0, 1}, std::pair{65, 64}}) {
+    FrameRing ring(asked, 100);
+    EXPECT_EQ(ring.slots(), got);
+    for (int i = 0; i < got; ++i) EXPECT_NE(ring.acquire(), nullptr);
+    EXPECT_EQ(ring.acquire(), nullptr);
+  }
+}
+
 TEST(FrameRing, WithoutMemoryASlotStaysAsItWas) {
   FrameRing ring(1, 100);
-  ring.request_growth(size_t{1} << 62);
+  constexpr size_t kTooMuch = size_t{1} << 62;
+  EXPECT_FALSE(ring.lacks_memory_for(kTooMuch));
+  ring.request_growth(kTooMuch);
   EXPECT_FALSE(ring.grow_free_slots());
+  EXPECT_TRUE(ring.lacks_memory_for(kTooMuch));
+  EXPECT_FALSE(ring.lacks_memory_for(kTooMuch - 1));
   EXPECT_EQ(ring.free_slots(), 1);
   EXPECT_EQ(ring.acquire()->capacity_bytes(), 100U);
 }

@@ -42,6 +42,24 @@ TEST(Frame, CheckRefusesRowsThatOverlap) {
   EXPECT_TRUE(check_frame(frame.view()).is_ok());
 }
 
+TEST(Frame, OneRowAloneMayHaveAnyStride) {
+  OwnedFrame frame(PixelFormat::kGray8, 8, 1);
+  frame.view().planes[0].stride_bytes = 0;
+  EXPECT_TRUE(check_frame(frame.view()).is_ok());
+}
+
+// Two rows of chroma of which the first ends a line and the second begins one.
+TEST(Frame, FoldedRowsThatReachIntoASecondLineNeedItsStride) {
+  OwnedFrame frame(PixelFormat::kI420, 8, 4);
+  PlaneView& plane = frame.view().planes[2];
+  ASSERT_EQ(plane.rows, 2);
+  plane.rows_per_line = 2;
+  plane.stride_bytes = 0;
+  EXPECT_TRUE(check_frame(frame.view()).is_ok());
+  plane.first_row = 1;
+  EXPECT_EQ(check_frame(frame.view()).message(), "planes[2]: stride 0: rows of 8 bytes need a stride of at least that");
+}
+
 TEST(Frame, FoldedRowsAreFoundTwoOnALine) {
   std::vector<uint8_t> bytes(64);
   PlaneView plane{bytes.data(), 16, 4, 5, 2, 1};

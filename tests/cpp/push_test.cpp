@@ -2,88 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <cstdlib>
-#include <mutex>
-#include <new>
 #include <thread>
 
+#include "allocations.h"
 #include "stillcast/sampler.h"
 #include "support.h"
-
-namespace {
-
-thread_local int allocations = 0;
-
-void* counted(std::size_t size) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-
-void* counted(std::size_t size, std::align_val_t align) noexcept {
-  ++allocations;
-  const auto alignment = static_cast<std::size_t>(align);
-  return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-void* or_throw(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-// Every allocation of the program goes through here; array forms end in these.
-void* operator new(std::size_t size) { return or_throw(counted(size)); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t align) { return or_throw(counted(size, align)); }
-void* operator new(std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
-  return counted(size, align);
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "trap_clock.h"
 
 namespace stillcast {
 namespace {
 
+using testing::allocations;
 using testing::OwnedFrame;
-
-// A clock that holds up one thread, which is then in the middle of whatever asked for the time.
-class TrapClock final : public Clock {
- public:
-  [[nodiscard]] int64_t monotonic_ns() const noexcept override {
-    if (std::this_thread::get_id() == victim_.load()) {
-      std::unique_lock lock(mutex_);
-      caught_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return victim_.load() == std::thread::id(); });
-    }
-    return system_.monotonic_ns();
-  }
-  [[nodiscard]] int64_t utc_ns() const noexcept override { return system_.utc_ns(); }
-
-  void set_for(std::thread::id victim) { victim_ = victim; }
-  void wait_until_caught() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return caught_; });
-  }
-  void release() {
-    {
-      const std::lock_guard lock(mutex_);
-      victim_ = std::thread::id();
-    }
-    changed_.notify_all();
-  }
-
- private:
-  SystemClock system_;
-  std::atomic<std::thread::id> victim_{std::thread::id()};
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  mutable bool caught_ = false;
-};
+using testing::TrapClock;
 
 class PushTest : public ::testing::Test {
  protected:
@@ -95,13 +26,13 @@ class PushTest : public ::testing::Test {
 
 TEST_F(PushTest, ReturnsWhileAnotherThreadHoldsTheFeedsLock) {
   std::thread holder([this] {
-    clock_->set_for(std::this_thread::get_id());
+    clock_->set();
     feed_->request_snapshot();  // asks for the time with the feed's mutex held
   });
-  clock_->wait_until_caught();
+  clock_->wait_until_caught(holder);
   EXPECT_TRUE(feed_->push(frame_.view()));
   EXPECT_FALSE(feed_->push(frame_.view()));
-  clock_->release();
+  clock_->release(holder);
   holder.join();
 }
 
@@ -110,35 +41,99 @@ TEST_F(PushTest, ReturnsWhileTheSamplerIsHeldUpInTheMiddleOfAStill) {
   std::thread sampler([this] {
     sampler_.step();  // opens the gate for the first tick
     feed_->push(frame_.view());
-    clock_->set_for(std::this_thread::get_id());
+    clock_->set();
     sampler_.step();
   });
-  clock_->wait_until_caught();
+  clock_->wait_until_caught(sampler);
   feed_->push(frame_.view());
   const auto other = sampler_.open_feed({1000 * kNsPerSecond, {}});
   EXPECT_TRUE(other->push(frame_.view()));
-  clock_->release();
+  clock_->release(sampler);
   sampler.join();
+}
+
+// Two threads that find the gate open at once: one of them copies.
+TEST_F(PushTest, OfTwoThreadsAtOneGateOneCopies) {
+  constexpr int kRounds = 5000;
+  std::atomic<int> arrived{0};
+  std::atomic<int> copied{0};
+  const auto push_together = [&](int round) {
+    ++arrived;
+    for (int spins = 0; arrived < 2 * round; ++spins) {
+      if (spins > 1000) std::this_thread::yield();
+    }
+    copied += feed_->push(frame_.view());
+  };
+  std::atomic<int> done{0};
+  std::thread other([&] {
+    for (int round = 1; round <= kRounds; ++round, ++done) push_together(round);
+  });
+  for (int round = 1; round <= kRounds; ++round) {
+    push_together(round);
+    while (done < round) std::this_thread::yield();
+    sampler_.step();
+    feed_->request_snapshot();
+  }
+  other.join();
+  EXPECT_EQ(copied, kRounds);
+}
+
+TEST_F(PushTest, AFrameThatComesWhileTheSamplerStopsIsLetGoOf) {
+  std::thread host([this] {
+    clock_->set();
+    EXPECT_TRUE(feed_->push(frame_.view()));  // asks for the time before the frame is published
+  });
+  clock_->wait_until_caught(host);
+  sampler_.stop();
+  clock_->release(host);
+  host.join();
+  EXPECT_EQ(feed_.use_count(), 1);
+  EXPECT_EQ(sampler_.ring().free_slots(), 3);
+  feed_.reset();
+  EXPECT_EQ(sampler_.ring().free_slots(), 4);
+}
+
+// The last frame of a feed that the stopping sampler has served already: nobody else will come for it.
+TEST_F(PushTest, AFrameThatComesAfterTheLastStillIsLetGoOf) {
+  const auto other = sampler_.open_feed({1000 * kNsPerSecond, {}});
+  std::thread host([this] {
+    clock_->set();
+    feed_->push(frame_.view());
+  });
+  clock_->wait_until_caught(host);
+  feed_->close();  // listed, and so served, before the other one
+  ASSERT_TRUE(other->push(frame_.view()));
+  std::thread stopper([this] {
+    clock_->set();
+    sampler_.stop();  // asks for the time when it makes the other feed's still
+  });
+  clock_->wait_until_caught(stopper);
+  clock_->release(host);
+  host.join();
+  clock_->release(stopper);
+  stopper.join();
+  EXPECT_EQ(feed_.use_count(), 1);
+  EXPECT_EQ(sampler_.ring().free_slots(), 4);
 }
 
 TEST_F(PushTest, AllocatesNothing) {
   OwnedFrame large(PixelFormat::kBgra, 640, 480);
-  const int before = allocations;
+  const int before = allocations();
   bool copied = feed_->push(frame_.view());
   for (int i = 0; i < 100; ++i) copied = feed_->push(frame_.view()) || copied;
   const auto shared = feed_;
   shared->push(large.view());
   shared->close();
   shared->push(frame_.view());
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations(), before);
   EXPECT_TRUE(copied);
 }
 
 TEST_F(PushTest, TheCounterOfAllocationsCounts) {
-  const int before = allocations;
+  const int before = allocations();
   sampler_.step();
   const auto another = sampler_.open_feed({kNsPerSecond, {}});
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocations(), before);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <array>
 #include <limits>
 
-#include "support.h"
+#include "sampler_fixture.h"
 
 namespace stillcast {
 namespace {
@@ -13,38 +13,7 @@ namespace {
 using testing::ManualClock;
 using testing::OwnedFrame;
 
-class SamplerTest : public ::testing::Test {
- protected:
-  std::shared_ptr<Feed> open(int64_t interval_ms = 1000) { return sampler_.open_feed({interval_ms * kNsPerMs, {}}); }
-
-  void tick_after(int64_t ms) {
-    clock_->advance_ms(ms);
-    sampler_.step();
-  }
-
-  CapturedStillPtr taken() { return sampler_.stills().take(std::chrono::nanoseconds(0)); }
-
-  // Pushes a frame and lets the sampler serve it.
-  bool show(Feed& feed) {
-    const bool copied = feed.push(frame_.view());
-    sampler_.step();
-    return copied;
-  }
-
-  uint64_t missed(Missed reason) { return sampler_.counters().missed[static_cast<size_t>(reason)]; }
-  uint64_t refused(Refused reason) { return sampler_.counters().refused[static_cast<size_t>(reason)]; }
-
-  // Every tick is a still, missed, or waits for its frame.
-  uint64_t waiting_ticks() {
-    uint64_t ended = sampler_.counters().tick_stills;
-    for (const auto& count : sampler_.counters().missed) ended += count;
-    return sampler_.counters().ticks - ended;
-  }
-
-  OwnedFrame frame_{PixelFormat::kI420, 64, 48};
-  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
-  Sampler sampler_{clock_, {.slots = 2, .slot_bytes = 64 * 48 * 4, .queue_capacity = 4}};
-};
+using SamplerTest = testing::SamplerTest;
 
 TEST_F(SamplerTest, AFeedIsWantedOnlyWhenItsTickIsDue) {
   const auto feed = open();
@@ -87,45 +56,6 @@ TEST_F(SamplerTest, TicksKeepTheirPhaseHoweverLateTheFramesAre) {
     show(*feed);
     EXPECT_EQ((sampler_.next_tick_ns() - origin_ns) % kNsPerSecond, 0);
   }
-}
-
-TEST_F(SamplerTest, MissedTicksAreSkippedAndCountedNotMadeUpFor) {
-  const auto feed = open();
-  sampler_.step();
-  show(*feed);
-  tick_after(5500);  // ticks at 1, 2, 3, 4 and 5 s
-  EXPECT_EQ(sampler_.counters().ticks, 6U);
-  EXPECT_EQ(missed(Missed::kLate), 4U);
-  EXPECT_TRUE(show(*feed));
-  EXPECT_FALSE(show(*feed));  // one still, no burst
-  EXPECT_EQ(sampler_.counters().tick_stills, 2U);
-  EXPECT_EQ(waiting_ticks(), 0U);
-  EXPECT_EQ(sampler_.next_tick_ns(), clock_->monotonic_ns() + 500 * kNsPerMs);
-}
-
-TEST_F(SamplerTest, ATickWithoutAFrameIsCountedWhenTheNextIsDue) {
-  const auto feed = open();
-  sampler_.step();
-  EXPECT_EQ(waiting_ticks(), 1U);
-  tick_after(1000);
-  EXPECT_EQ(missed(Missed::kNoFrame), 1U);
-  EXPECT_EQ(waiting_ticks(), 1U);
-}
-
-TEST_F(SamplerTest, MissedTicksAreToldOfWhereThatIsAskedForAndThereIsRoom) {
-  Sampler telling(clock_, {.slots = 2, .slot_bytes = 64 * 48 * 4, .queue_capacity = 4, .report_missed = true});
-  const auto feed = telling.open_feed({kNsPerSecond, {}});
-  for (int i = 0; i < 5; ++i) {
-    telling.step();
-    clock_->advance_ms(1000);
-  }
-  const CapturedStillPtr told = telling.stills().take(std::chrono::nanoseconds(0));
-  ASSERT_NE(told, nullptr);
-  EXPECT_EQ(told->missed, Missed::kNoFrame);
-  EXPECT_EQ(told->captured_utc_ns, ManualClock::kUtcAtZero + kNsPerSecond);
-  EXPECT_EQ(telling.stills().size(), 1U);  // half of the queue is for stills only
-  EXPECT_EQ(telling.counters().missed[static_cast<size_t>(Missed::kNoFrame)], 4U);
-  EXPECT_EQ(taken(), nullptr);  // the other sampler was not asked
 }
 
 TEST_F(SamplerTest, FeedsAreSpreadOverTheInterval) {
@@ -199,60 +129,6 @@ TEST_F(SamplerTest, TheFirstFrameIsKeptForSnapshotsAndNotSent) {
   EXPECT_FALSE(second->wanted());
 }
 
-TEST_F(SamplerTest, GeometryMayChangeFromFrameToFrame) {
-  const auto feed = open();
-  sampler_.step();
-  OwnedFrame large(PixelFormat::kBgra, 640, 480);
-  EXPECT_FALSE(feed->push(large.view()));  // the slots are too small: the sampler is asked to grow them
-  EXPECT_EQ(refused(Refused::kSlotTooSmall), 1U);
-  sampler_.step();
-  EXPECT_TRUE(feed->push(large.view()));
-  sampler_.step();
-  EXPECT_EQ(taken()->still.size, (Size{480, 360}));
-  tick_after(1000);
-  EXPECT_TRUE(show(*feed));
-  EXPECT_EQ(taken()->still.size, (Size{64, 48}));
-}
-
-TEST_F(SamplerTest, WithoutAFreeSlotThePushIsRefusedAndTheFeedStaysDue) {
-  const std::array feeds{open(), open(), open()};
-  EXPECT_TRUE(feeds[0]->push(frame_.view()));
-  EXPECT_TRUE(feeds[1]->push(frame_.view()));
-  EXPECT_FALSE(feeds[2]->push(frame_.view()));
-  EXPECT_EQ(refused(Refused::kNoSlot), 1U);
-  EXPECT_TRUE(feeds[2]->wanted());
-  sampler_.step();
-  EXPECT_EQ(sampler_.ring().free_slots(), 2);
-  EXPECT_TRUE(feeds[2]->push(frame_.view()));
-}
-
-TEST_F(SamplerTest, AFullQueueDropsTheOldestAndCountsItsTick) {
-  const auto feed = open();
-  sampler_.step();
-  for (int i = 0; i < 6; ++i) {
-    show(*feed);
-    tick_after(1000);
-  }
-  EXPECT_EQ(missed(Missed::kQueueFull), 2U);
-  EXPECT_EQ(sampler_.counters().tick_stills, 4U);
-  EXPECT_EQ(waiting_ticks(), 1U);
-}
-
-TEST_F(SamplerTest, AClosedFeedRefusesFramesAndIsForgotten) {
-  const auto feed = open();
-  sampler_.step();
-  feed->close();
-  EXPECT_FALSE(feed->push(frame_.view()));
-  EXPECT_EQ(refused(Refused::kClosed), 1U);
-  EXPECT_FALSE(feed->retired());
-  sampler_.step();
-  EXPECT_TRUE(feed->retired());
-  EXPECT_EQ(missed(Missed::kClosed), 1U);
-  EXPECT_EQ(waiting_ticks(), 0U);
-  EXPECT_EQ(sampler_.next_tick_ns(), std::numeric_limits<int64_t>::max());
-  EXPECT_EQ(feed.use_count(), 1);
-}
-
 TEST_F(SamplerTest, AFrameThatWasCopiedBeforeTheCloseBecomesAStill) {
   const auto feed = open();
   sampler_.step();
@@ -273,6 +149,58 @@ TEST_F(SamplerTest, StoppingMakesStillsOfWhatWasCopiedAndEndsTheQueue) {
   EXPECT_FALSE(feed->push(frame_.view()));
   EXPECT_EQ(feed.use_count(), 1);
   EXPECT_EQ(waiting_ticks(), 0U);
+}
+
+TEST_F(SamplerTest, AStillForATickAndASnapshotIsAsLateAsTheTick) {
+  const auto feed = open();
+  sampler_.step();
+  clock_->advance_ms(10);
+  feed->request_snapshot();
+  clock_->advance_ms(20);
+  ASSERT_TRUE(show(*feed));
+  const CapturedStillPtr still = taken();
+  EXPECT_TRUE(still->tick && still->snapshot);
+  EXPECT_DOUBLE_EQ(still->lateness_ms, 30);
+}
+
+TEST_F(SamplerTest, ASnapshotIsAsLateAsTheFirstWhoAskedForIt) {
+  const auto feed = open();
+  sampler_.step();
+  show(*feed);
+  taken();
+  for (int i = 0; i < 2; ++i) {
+    feed->request_snapshot();
+    clock_->advance_ms(10);
+  }
+  ASSERT_TRUE(show(*feed));
+  EXPECT_DOUBLE_EQ(taken()->lateness_ms, 20);
+}
+
+TEST_F(SamplerTest, AFeedThatIsOpenedOnItsGridTicksAtOnceAndOneLaterOnTheNext) {
+  const auto first = open(3'600'000);
+  const auto second = open();
+  sampler_.step();
+  const int64_t on_grid_ns = sampler_.next_tick_ns();  // of the second: the first one's next is an hour away
+  for (const int64_t late_ns : {0, 1}) {
+    const auto clock = std::make_shared<ManualClock>();
+    Sampler sampler(clock, {.slots = 1, .slot_bytes = 100, .queue_capacity = 4});
+    const auto other = sampler.open_feed(first->settings());
+    sampler.step();
+    clock->advance_ns(on_grid_ns + 5 * kNsPerSecond + late_ns - clock->monotonic_ns());
+    const auto feed = sampler.open_feed(second->settings());
+    EXPECT_EQ(sampler.next_tick_ns(), on_grid_ns + (5 + late_ns) * kNsPerSecond);
+  }
+}
+
+TEST_F(SamplerTest, AFeedThatIsOpenedAfterTheStopIsClosedAndForgotten) {
+  sampler_.stop();
+  const auto feed = open();
+  EXPECT_TRUE(feed->retired());
+  EXPECT_FALSE(feed->wanted());
+  EXPECT_FALSE(feed->push(frame_.view()));
+  EXPECT_EQ(feed.use_count(), 1);
+  EXPECT_EQ(sampler_.next_tick_ns(), std::numeric_limits<int64_t>::max());
+  EXPECT_NE(feed->id(), open()->id());
 }
 
 }  // namespace

@@ -80,14 +80,24 @@ class OwnedFrame {
 // Stands still until it is moved.
 class ManualClock final : public Clock {
  public:
-  [[nodiscard]] int64_t monotonic_ns() const noexcept override { return now_ns_.load(); }
+  [[nodiscard]] int64_t monotonic_ns() const noexcept override {
+    return now_ns_.fetch_add(asks_left_-- == 1 ? after_asks_ns_.load() : 0);
+  }
   [[nodiscard]] int64_t utc_ns() const noexcept override { return kUtcAtZero + now_ns_.load(); }
-  void advance_ms(int64_t ms) { now_ns_ += ms * kNsPerMs; }
+  void advance_ms(int64_t ms) { advance_ns(ms * kNsPerMs); }
+  void advance_ns(int64_t ns) { now_ns_ += ns; }
+  // Moves once so many have asked for the time from now on.
+  void advance_after_asks(int asks, int64_t ms) {
+    after_asks_ns_ = ms * kNsPerMs;
+    asks_left_ = asks;
+  }
 
   static constexpr int64_t kUtcAtZero = 1'700'000'000 * kNsPerSecond;
 
  private:
-  std::atomic<int64_t> now_ns_{kNsPerSecond};
+  mutable std::atomic<int64_t> now_ns_{kNsPerSecond};
+  mutable std::atomic<int64_t> asks_left_{0};
+  std::atomic<int64_t> after_asks_ns_{0};
 };
 
 inline constexpr std::array kAllFormats{

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -19,55 +14,10 @@ from PIL import Image
 
 import stillcast
 from stillcast.receiver import Receiver
+from support.agents import GREY, Host, settings, stored
 from support.stills import wait_until
 
 BARE = stillcast.Frame.__new__(stillcast.Frame)  # its __init__ has not run
-GREY = stillcast.Frame.from_array(np.full((144, 256), 90, np.uint8), "GRAY8")
-
-
-def settings(tmp_path: Path, **sections: dict[str, object]) -> stillcast.AgentConfig:
-    given: dict[str, dict[str, object]] = {
-        "capture": {"interval": 0.1},
-        "storage": {"url": (tmp_path / "stills").as_uri()},
-        "spool": {"path": str(tmp_path / "spool")},
-    }
-    for name, values in sections.items():
-        given[name] = {**given.get(name, {}), **values}
-    return stillcast.AgentConfig.load(**given)
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[stillcast.Agent]:
-    with stillcast.Agent(settings(tmp_path)) as running:
-        yield running
-
-
-class Host:
-    """Pushes a frame every 5 ms to feeds, as a streaming host does."""
-
-    def __init__(self, *feeds: stillcast.Feed, frame: stillcast.Frame = GREY) -> None:
-        self.frame = frame
-        self._feeds = feeds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.005):
-            for feed in self._feeds:
-                feed.push(self.frame)
-
-
-def stored(tmp_path: Path) -> set[str]:
-    root = tmp_path / "stills"
-    return {path.relative_to(root).as_posix() for path in root.rglob("*.jpg")}
 
 
 def test_every_still_of_two_feeds_is_stored_and_announced_under_its_name(tmp_path: Path) -> None:
@@ -142,64 +92,6 @@ def test_facts_of_a_still_come_from_its_frame(agent: stillcast.Agent) -> None:
     assert still.lateness_ms >= 0
 
 
-def test_a_snapshot_takes_the_next_frame_beside_the_ticks(tmp_path: Path, agent: stillcast.Agent) -> None:
-    feed = agent.open_feed("lobby", "91", interval=3600)
-    with Host(feed):
-        stills = [feed.snapshot(5) for _ in range(3)]
-    assert len({still.sid for still in stills}) == 3
-    assert agent.flush(5)
-    assert {still.object_key for still in stills} <= stored(tmp_path)
-
-
-def test_a_snapshot_on_the_pushing_thread_shows_the_newest_picture_there_is(agent: stillcast.Agent) -> None:
-    agent.open_feed("lobby", "first")  # takes the phase that is due at once
-    feed = agent.open_feed("lobby", "91", interval=3600)
-    assert feed.push(GREY)
-    still = feed.snapshot(timeout=0.05)
-    again = feed.snapshot(timeout=0.05)
-    assert still.mean_luma == 90
-    assert (again.jpeg, again.captured_at) == (still.jpeg, still.captured_at)
-    assert again.sid != still.sid
-    assert again.frame_age_ms >= 50
-
-
-def test_a_snapshot_does_not_deny_a_frame_that_was_pushed_just_before(agent: stillcast.Agent) -> None:
-    for number in range(20):
-        feed = agent.open_feed("lobby", str(number), interval=3600)
-        assert feed.push(GREY)
-        assert feed.snapshot(timeout=0).mean_luma == 90
-
-
-def test_a_snapshot_that_no_frame_came_for_leaves_no_request_behind(agent: stillcast.Agent) -> None:
-    feed = agent.open_feed("lobby", "91", interval=3600)
-    assert feed.push(GREY)
-    feed.snapshot(0.01)
-    wait_until(lambda: not feed.wanted)
-    spooled = agent.stats().spooled
-    assert feed.push(GREY) is False
-    assert agent.flush(5)
-    assert agent.stats().spooled == spooled
-    with pytest.raises(TypeError):
-        feed.snapshot(None)  # type: ignore[arg-type]
-    assert not feed.wanted
-
-
-def test_a_snapshot_of_a_feed_without_frames_says_so(agent: stillcast.Agent) -> None:
-    feed = agent.open_feed("lobby", "91")
-    with pytest.raises(stillcast.NoFrameError, match=r'"lobby"/"91": no frame came in 0\.01 s') as caught:
-        feed.snapshot(0.01)
-    assert isinstance(caught.value, TimeoutError)
-
-
-def test_a_snapshot_that_waits_ends_when_the_feed_is_closed(agent: stillcast.Agent) -> None:
-    feed = agent.open_feed("lobby", "91", interval=3600)
-    threading.Timer(0.05, feed.close).start()
-    with pytest.raises(stillcast.ClosedError):
-        feed.snapshot(60)
-    with pytest.raises(stillcast.ClosedError, match="is closed: open a new one"):
-        feed.snapshot(60)
-
-
 def test_geometry_and_format_may_change_in_mid_stream(agent: stillcast.Agent) -> None:
     feed = agent.open_feed("lobby", "91", interval=3600)
     rng = np.random.default_rng(1)
@@ -232,168 +124,6 @@ def test_push_never_raises_and_counts_what_is_no_frame(agent: stillcast.Agent, t
     assert feed.push(thing) is False  # type: ignore[arg-type]
     assert feed.push(GREY) is False
     assert agent.stats().refused["closed"] == 2
-
-
-def test_a_function_that_raises_or_hangs_stops_nothing(tmp_path: Path) -> None:
-    release = threading.Event()
-    seen: list[threading.Thread] = []
-
-    def raises(_still: stillcast.Still) -> None:
-        seen.append(threading.current_thread())
-        raise RuntimeError("the host's own mistake")
-
-    with stillcast.Agent(settings(tmp_path, capture={"interval": 0.05})) as agent:
-        agent.on_still(raises)
-
-        @agent.on_still
-        def hangs(_still: stillcast.Still) -> None:
-            release.wait(60)
-
-        with Host(agent.open_feed("lobby", "91")):
-            wait_until(lambda: agent.stats().stored >= 10)
-        release.set()
-    assert agent.stats().listener_failed >= 1
-    assert threading.current_thread() not in seen
-
-
-def test_a_function_may_end_its_thread_or_stop_the_agent(tmp_path: Path) -> None:
-    told: list[str] = []
-
-    def exits(_still: stillcast.Still) -> None:
-        raise SystemExit
-
-    with stillcast.Agent(settings(tmp_path)) as agent:
-        agent.on_still(exits)
-        agent.on_still(lambda still: told.append(still.sid))
-        with pytest.raises(TypeError, match="give a function of one still"):
-            agent.on_still("not a function")  # type: ignore[type-var]
-        with Host(agent.open_feed("lobby", "91")):
-            wait_until(lambda: len(told) >= 3)
-        assert agent.stats().listener_failed >= 3
-    with stillcast.Agent(settings(tmp_path)) as agent:
-        agent.on_still(lambda _still: agent.stop())
-        with Host(agent.open_feed("lobby", "91")):
-            wait_until(lambda: agent._stopped)
-    with stillcast.Agent(settings(tmp_path)):
-        pass  # the spool was let go of
-
-
-def test_flush_waits_for_frames_that_push_has_just_taken(tmp_path: Path) -> None:
-    with stillcast.Agent(settings(tmp_path, capture={"interval": 3600})) as agent:
-        for number in range(20):
-            feed = agent.open_feed("lobby", str(number))
-            feed._native.request_snapshot()
-            assert feed.push(GREY)
-            assert agent.flush(10)
-            assert agent.stats().stored == number + 1
-
-
-def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:
-    with stillcast.Agent(settings(tmp_path)):
-        second = stillcast.Agent(settings(tmp_path))
-        with pytest.raises(stillcast.SpoolError):
-            second.start()
-        second.stop()
-    with stillcast.Agent(settings(tmp_path)):
-        pass
-
-
-PROGRAMS = {
-    "end": "feed.push(frame)",
-    "exit": "feed.push(frame); sys.exit(3)",
-    "exception": "feed.push(frame); raise KeyError",
-    "forgotten": "feed.push(frame); del agent, feed; gc.collect()",
-    "pushing": "threading.Thread(target=lambda: [feed.push(frame) for _ in itertools.repeat(0)], daemon=True).start()",
-    "encoding": "threading.Thread(target=lambda: [stillcast.encode_still(frame) for _ in itertools.repeat(0)],"
-    " daemon=True).start()",
-}
-
-
-@pytest.mark.parametrize("last", PROGRAMS.values(), ids=PROGRAMS)
-def test_a_host_that_ends_without_stopping_ends_as_it_meant_to_and_keeps_its_stills(tmp_path: Path, last: str) -> None:
-    given = {
-        "capture": {"interval": 3600},
-        "storage": {"url": (tmp_path / "stills").as_uri()},
-        "spool": {"path": str(tmp_path / "spool")},
-    }
-    program = f"""
-import gc, itertools, sys, threading, time
-import numpy as np
-import stillcast
-agent = stillcast.Agent(stillcast.AgentConfig.load(**{given!r}))
-agent.start()
-feed = agent.open_feed("lobby", "91")
-frame = stillcast.Frame.from_array(np.zeros((720, 1280), np.uint8), "GRAY8")
-while not agent.stats().ticks:
-    time.sleep(0.001)
-{last}
-time.sleep(0.01)
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "terminate" not in done.stderr
-    assert done.returncode == {"exit": 3, "exception": 1}.get(_name_of(last), 0), done.stderr
-    assert len(stored(tmp_path)) == (0 if _name_of(last) == "encoding" else 1)
-
-
-def _name_of(last: str) -> str:
-    return next(name for name, program in PROGRAMS.items() if program == last)
-
-
-def test_what_the_store_refuses_waits_and_is_stored_when_it_heals(tmp_path: Path) -> None:
-    (tmp_path / "stills").write_text("a file where the directory should be")
-    with stillcast.Agent(settings(tmp_path)) as agent:
-        with Host(agent.open_feed("lobby", "91")):
-            wait_until(lambda: agent.stats().waiting_store >= 3)
-        assert not agent.flush(0.01)
-        (tmp_path / "stills").unlink()
-        assert agent.flush(60)
-        wait_until(lambda: agent.stats().waiting_store == 0)
-        stats = agent.stats()
-    assert len(stored(tmp_path)) == stats.stored == stats.spooled
-
-
-def test_what_waits_at_the_stop_is_delivered_by_the_next_agent(tmp_path: Path) -> None:
-    (tmp_path / "stills").write_text("a file where the directory should be")
-    with stillcast.Agent(settings(tmp_path)) as agent, Host(agent.open_feed("lobby", "91")):
-        wait_until(lambda: agent.stats().spooled >= 3)
-    waiting = agent.stats().waiting_store
-    assert waiting == agent.stats().spooled
-    (tmp_path / "stills").unlink()
-    with stillcast.Agent(settings(tmp_path)) as agent:
-        assert agent.flush(30)
-    assert len(stored(tmp_path)) == waiting
-
-
-def test_frames_that_were_copied_before_the_stop_are_stored(tmp_path: Path) -> None:
-    agent = stillcast.Agent(settings(tmp_path, capture={"interval": 3600}))
-    agent.start()
-    feed = agent.open_feed("lobby", "91")
-    wait_until(lambda: agent.stats().ticks == 1)
-    assert feed.push(GREY)
-    agent.stop()
-    assert len(stored(tmp_path)) == 1
-    agent.stop()
-    assert feed.push(GREY) is False
-
-
-def test_feeds_are_opened_only_while_the_agent_runs(tmp_path: Path) -> None:
-    agent = stillcast.Agent(settings(tmp_path))
-    with pytest.raises(stillcast.ClosedError, match="not started: call start"):
-        agent.open_feed("lobby", "91")
-    with agent:
-        agent.open_feed("lobby", "91")
-    with pytest.raises(stillcast.ClosedError, match="stopped: make a new Agent"):
-        agent.open_feed("lobby", "91")
-    with pytest.raises(stillcast.ClosedError, match="started before"):
-        agent.start()
-
-
-def test_a_second_agent_on_the_same_spool_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    with stillcast.Agent(settings(tmp_path)) as agent:
-        with pytest.raises(stillcast.SpoolError, match="spool"):
-            stillcast.Agent(settings(tmp_path)).start()
-        with Host(agent.open_feed("lobby", "91")):
-            wait_until(lambda: agent.stats().stored >= 1)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from stillcast.storage import StorageFailure, open_store
 _Listener = TypeVar("_Listener", bound=Callable[[Still], object])
 
 _LOOK_S: Final = 0.002
+_UNDO_S: Final = 1.0
 _ANY_SID: Final = "0" * 32
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -35,6 +36,11 @@ class Agent:
 
     ``start`` and ``stop`` once each, by the owner; everything else by any thread. As a context manager it starts and
     stops itself.
+
+    Note [Forks of the host]: an agent works in the process that started it. A forked child has its memory and none of
+    its threads; there ``stop`` returns at once, everything else is refused, no lock is taken, and what threads of the
+    parent use is neither closed nor freed. One that was made but not started before the fork can be started in each
+    child.
     """
 
     def __init__(self, config: AgentConfig) -> None:
@@ -44,9 +50,15 @@ class Agent:
             config: all settings; see ``AgentConfig.load``.
         """
         self._config = config
+        self._listeners = Listeners()
+        self._build()
+
+    # Nothing of it runs before start(), but threads, locks and pipes belong to the process that made them.
+    def _build(self) -> None:
+        config = self._config
         reports = config.callback.report_failures and config.callback.url is not None
         self._capture = Capture(report_missed=reports)
-        self._listeners = Listeners()
+        self._listeners = Listeners(self._listeners.functions)
         self._spool = Spool.of(config.spool)
         power_safe = config.spool.durability == "power"
         self._store = open_store(config.storage, sync=power_safe)
@@ -77,7 +89,12 @@ class Agent:
             SpoolError: the spool cannot be used, or another agent uses it.
             CallbackError: the callback's settings cannot be used.
             ClosedError: the agent was started before.
+            RuntimeError: there is no thread to be had; everything is let go of again.
         """
+        if self._capture.in_child:
+            if self._started:
+                raise self._inherited_error()
+            self._build()
         with self._mutex:
             if self._started:
                 raise ClosedError("agent: was started before: make a new Agent")
@@ -85,19 +102,20 @@ class Agent:
         try:
             self._spool.open()
             self._delivery.start()
+            self._listeners.start()
+            self._collector.start()
+            self._capture.start()
         except BaseException:
             self._stopped = True
-            self._spool.close()
-            self._over.set()
+            self._shut_down(_UNDO_S)
             raise
-        self._listeners.start()
-        self._collector.start()
-        self._capture.start()
         # Threads that run on while the interpreter ends would lose what they hold.
         atexit.register(self.stop)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop cleanly; nothing that was captured is lost. Is called at the process's end if not before.
+
+        In a forked child it does nothing: the parent's agent goes on.
 
         Called once more, it waits until the first call is done; a function given to ``on_still`` may call it too.
 
@@ -107,7 +125,8 @@ class Agent:
         Args:
             timeout: seconds in all.
         """
-        deadline = time.monotonic() + timeout
+        if self._capture.in_child:
+            return
         with self._mutex:
             if not self._started:
                 return
@@ -120,6 +139,11 @@ class Agent:
                 self._over.wait(timeout)
             return
         atexit.unregister(self.stop)
+        self._shut_down(timeout)
+
+    # Harmless for parts that were not started.
+    def _shut_down(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
         try:
             for feed in self._collector.feeds():
                 feed.close()
@@ -160,8 +184,9 @@ class Agent:
 
         Raises:
             ConfigError: arguments out of their rules, each named, or names too long for an object key.
-            ClosedError: the agent is not running.
+            ClosedError: the agent is not running, or not in this process.
         """
+        self._refuse_child()
         own = checked(
             FeedConfig,
             cname=cname,
@@ -202,7 +227,11 @@ class Agent:
 
         Returns:
             True once nothing waits; False if that was not so in time, or if a still was given up since the start.
+
+        Raises:
+            ClosedError: this process was forked from the one that started the agent.
         """
+        self._refuse_child()
         deadline = time.monotonic() + timeout
         captured = self._capture.counters()
         wanted = captured.in_work + captured.tick_stills + captured.snapshot_stills
@@ -213,12 +242,26 @@ class Agent:
         return self._delivery.flush(max(0.0, deadline - time.monotonic()))
 
     def stats(self) -> AgentStats:
-        """Count what happened since the start, and what waits."""
+        """Count what happened since the start, and what waits.
+
+        Raises:
+            ClosedError: this process was forked from the one that started the agent.
+        """
+        self._refuse_child()
         return _stats(
             self._capture.counters(),
             self._collector,
             self._listeners,
             self._delivery.stats(),
+        )
+
+    def _refuse_child(self) -> None:
+        if self._capture.in_child:
+            raise self._inherited_error()
+
+    def _inherited_error(self) -> ClosedError:
+        return ClosedError(
+            "agent: was made before this process was forked: make a new Agent here, with its own spool.path"
         )
 
     def _is_spooled(self, stills: int) -> bool:
@@ -253,6 +296,7 @@ def _stats(
         waiting_ticks=captured.ticks - captured.tick_stills - missed,
         missed=captured.missed,
         refused=captured.refused,
+        missed_snapshots=captured.missed_snapshots,
         queued=captured.queued,
         spooled=tally.spooled,
         spool_failed=tally.spool_failed,

@@ -104,13 +104,14 @@ class Collector:
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """Collect what the source still has, and end; the source gives nothing new any more.
+        """Collect what the source still has, and end; the source gives nothing new any more. Harmless before ``start``.
 
         Returns:
             Whether that was done within ``timeout`` seconds.
         """
         self._ending.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def add(self, feed_id: int, feed: Feed) -> None:

@@ -36,7 +36,10 @@ class StillSink(Protocol):
 
 
 class Feed:
-    """The video of one user in one channel; made by ``Agent.open_feed``. Any thread may call anything."""
+    """The video of one user in one channel; made by ``Agent.open_feed``. Any thread may call anything.
+
+    In a process that was forked from the one that opened it, nothing is wanted or pushed and a snapshot is refused.
+    """
 
     __slots__ = ("_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
 
@@ -80,6 +83,8 @@ class Feed:
             ClosedError: the feed or its agent is closed.
             SpoolError: the still could not be spooled.
         """
+        if self._native.in_child:
+            raise ClosedError(f"{self._name()}: was opened before this process was forked: make an Agent here")
         patience_s = min(max(0.0, timeout), threading.TIMEOUT_MAX)
         waiting: Future[Still] = Future()
         with self._mutex:
@@ -94,6 +99,8 @@ class Feed:
 
     def close(self) -> None:
         """Take no further frame; stills that were captured are still delivered. May be called again."""
+        if self._native.in_child:
+            return  # a lock may be held for ever, and nobody waits
         with self._mutex:
             self._closed = True
         self._native.close()
@@ -131,10 +138,7 @@ class Feed:
         if answered:  # it came at the last moment
             return waiting.result()
         if (captured := self._native.last_still()) is None:
-            raise NoFrameError(
-                f"feed {shown(self.facts.cname)}/{shown(self.facts.uid)}: no frame came in {timeout} s: "
-                "push frames while the snapshot waits"
-            )
+            raise NoFrameError(f"{self._name()}: no frame came in {timeout} s: push frames while the snapshot waits")
         return self._sink.accept_again(self, captured)
 
     # A frame that was pushed before is not denied because its still takes some milliseconds.
@@ -148,4 +152,7 @@ class Feed:
             waiting.exception(_COLLECT_S)
 
     def _closed_error(self) -> ClosedError:
-        return ClosedError(f"feed {shown(self.facts.cname)}/{shown(self.facts.uid)}: is closed: open a new one")
+        return ClosedError(f"{self._name()}: is closed: open a new one")
+
+    def _name(self) -> str:
+        return f"feed {shown(self.facts.cname)}/{shown(self.facts.uid)}"

@@ -23,7 +23,10 @@ class AgentStats:
         missed: ticks without a still, by reason: ``no_frame`` (none came in the interval), ``late`` (skipped because
             the machine did not keep up), ``closed`` (the feed ended first), ``encode_failed``, ``queue_full``.
         refused: pushes that were not taken, by reason: ``closed``, ``not_a_frame``, ``no_slot`` (every slot of the
-            ring in use), ``slot_too_small`` (frames became larger: the ring grows for the next one).
+            ring in use), ``slot_too_small`` (frames became larger: the ring grows for the next one), ``no_memory`` (it
+            could not grow; the next one tries again).
+        missed_snapshots: stills for a snapshot and for no tick that were lost, by reason: ``encode_failed``,
+            ``queue_full``. Who asked is shown the picture before.
         queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
@@ -56,6 +59,7 @@ class AgentStats:
     waiting_ticks: int
     missed: Mapping[str, int]
     refused: Mapping[str, int]
+    missed_snapshots: Mapping[str, int]
     queued: int
     spooled: int
     spool_failed: int

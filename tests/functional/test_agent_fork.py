@@ -1,0 +1,79 @@
+"""Hosts that fork: what a child may do with an agent that it inherits, and that the parent does not notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stillcast.receiver import Receiver
+from support.agents import stored
+
+TESTS = Path(__file__).parents[1]
+
+
+def run(program: list[str]) -> str:
+    """Run Python and return what it printed; from Python 3.12 on a fork beside threads warns, which is the point."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", *program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize("ending", ["_exit", "exit", "exec", "collected", "own agent", "multiprocessing"])
+def test_a_child_is_refused_ends_as_it_meant_to_and_the_parent_goes_on(tmp_path: Path, ending: str) -> None:
+    with Receiver() as receiver:
+        counted = json.loads(run(["-m", "support.forking_host", str(tmp_path), receiver.url, ending]))
+        announced = [call.object_key for call in receiver.received]
+        assert receiver.problems == []
+    assert counted["stills"] == counted["spooled"] == counted["stored"] == counted["announced"] == len(announced)
+    assert set(announced) == stored(tmp_path)
+    assert (counted["queued"], counted["waiting_ticks"], counted["callback_failures"]) == (0, 0, {})
+    assert not [*(tmp_path / "spool").rglob("*.jpg")]
+
+
+STARTED_IN_CHILDREN = """
+import os, signal, sys
+from pathlib import Path
+import stillcast
+from support.agents import GREY, settings
+from support.stills import wait_until
+
+directory = Path(sys.argv[1])
+agent = stillcast.Agent(settings(directory))
+told = []
+agent.on_still(told.append)
+
+def work():
+    with agent:
+        feed = agent.open_feed("lobby", "91")
+        wait_until(lambda: feed.push(GREY))
+        assert agent.flush(20)
+        wait_until(lambda: told)
+    assert agent.stats().stored == 1
+
+for _ in range(3):  # one after the other: they share the spool
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        work()
+        sys.exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+assert not told
+work()
+"""
+
+
+def test_an_agent_that_was_made_before_a_fork_can_be_started_in_each_child(tmp_path: Path) -> None:
+    run(["-c", STARTED_IN_CHILDREN, str(tmp_path)])
+    assert len(stored(tmp_path)) == 4
