@@ -138,12 +138,18 @@ class Bench:
     def wait_for_promises(self, count: int) -> None:
         """Wait until so many more stills were promised."""
         target = len(self.promised()) + count
-        wait_until(lambda: len(self.promised()) >= target, f"{count} more spooled stills")
+        wait_until(lambda: self.is_alive() and len(self.promised()) >= target, f"{count} more spooled stills")
+
+    def is_alive(self) -> bool:
+        """True; AssertionError with its log if the agent has ended by itself."""
+        state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state != "Z", self.log.read_text()
+        return True
 
     def wait_for_stats(self, condition: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
         """Wait until the agent says so of itself."""
         path = Path(f"{self.promises_file}.stats")
-        wait_until(lambda: path.exists() and condition(self.stats()), what)
+        wait_until(lambda: self.is_alive() and path.exists() and condition(self.stats()), what)
         return self.stats()
 
     def wait_for_live_still(self) -> float:
