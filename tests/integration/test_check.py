@@ -16,13 +16,13 @@ from stillcast.naming import parse_object_key
 from stillcast.receiver import Receiver
 from support.bucket import assert_bucket_is_as_announced
 from support.callback_server import CallbackServer, Talk, answer
+from support.canaries import WRONG_SECRET
 from support.cli import stillcast
 from support.s3_settings import EXTRA_INFO, s3_settings
 from support.servers import PUTTER_KEY, PUTTER_SECRET, SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, seaweedfs
 from support.stills import WEBHOOK_SECRET
 from support.streams import free_port
 
-WRONG_SECRET = "not/the+secret"
 SECRETS = (
     SECRET_KEY,
     WRITER_SECRET,

@@ -11,7 +11,7 @@ from typing import Self
 from stillcast.config import AgentConfig, SpoolConfig
 from stillcast.config.rules import duration
 from stillcast.errors import ConfigError
-from stillcast.naming import shown
+from stillcast.redaction import shown
 from stillcast.spool import Spool, SpoolEntry, State
 
 
