@@ -215,7 +215,7 @@ def test_a_store_that_is_closed_during_a_put_keeps_no_connection(front: S3Front)
 def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_alone(front: S3Front) -> None:
     with opened(front) as store:
         store.put(KEY, b"jpeg")
-        life = next(iter(store._lives.values()))
+        life = store._clients._life()
         life.mutex.acquire()  # as if another thread were just making a client
         child = os.fork()
         if child == 0:
