@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+from stillcast.errors import SpoolError
 from stillcast.spool.errors import SpoolInUseError
 
 
