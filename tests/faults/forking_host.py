@@ -24,6 +24,7 @@ from support.fault_invariants import promise_of
 
 _FRAME_S = 0.01
 _PUSHES = 50
+_LINGER_S = 120.0
 _TAKEN, _SERVED = 3, 4
 
 
@@ -42,7 +43,8 @@ def main(settings: str, log: str, report: str, ending: str, count: str) -> None:
         _push(feed, 20)
         statuses.append(_child(agent, feed, ending))
     taken = sum(status == _TAKEN for status in statuses)
-    Path(report).with_suffix(".new").write_text(json.dumps({"statuses": statuses, "taken": taken}))
+    found = {"statuses": statuses, "taken": taken, "lingers": _lingering_child()}
+    Path(report).with_suffix(".new").write_text(json.dumps(found))
     Path(report).with_suffix(".new").rename(report)
     while True:
         _push(feed, 100)
@@ -73,6 +75,15 @@ def _child(agent: Agent, feed: Feed, ending: str) -> int:
         _leave(ending, 0)
     _push(feed, 20)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _lingering_child() -> int:
+    """A child that outlives its parent; the test ends it."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(_LINGER_S)
+        os._exit(0)
+    return child
 
 
 def _live(agent: Agent, feed: Feed) -> None:

@@ -13,12 +13,12 @@ def test_an_outage_in_simulated_time(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_callback_server_that_misbehaves(capsys: pytest.CaptureFixture[str]) -> None:
-    callbacks.main(["--dead", "4", "--phase", "2", "--rate", "20"])
+    callbacks.main(["--dead", "2", "--phase", "1.5", "--rate", "20"])
     assert "healed" in capsys.readouterr().out
 
 
 def test_a_soak_with_faults(capsys: pytest.CaptureFixture[str]) -> None:
-    soak.main(["--minutes", "0.1", "--rate", "50"])
+    soak.main(["--minutes", "0.07", "--rate", "50"])
     assert "bucket == spooled == announced" in capsys.readouterr().out
 
 
