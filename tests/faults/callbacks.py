@@ -175,7 +175,7 @@ def _wait_for(condition: Callable[[], bool], what: str, patience_s: float) -> No
 def _retry(settings: Path) -> None:
     """Replay the dead letters as an operator does."""
     done = subprocess.run(
-        [sys.executable, "-m", "stillcast.cli", "spool", "retry", "-c", str(settings)],
+        [sys.executable, "-m", "stillcast.cli", "spool", "retry", "--all", "-c", str(settings)],
         env=environment(),
         capture_output=True,
         text=True,

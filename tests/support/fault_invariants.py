@@ -167,17 +167,20 @@ class Bounds:
         if self._thread is not None:
             self._thread.join()
 
+    def begin(self) -> None:
+        """Count from now on: what the process loads at its start is behind it."""
+        self.seen = [usage(self.pid)]
+
     def assert_bounded(self, *, threads: int = 40, sockets: int = 40, growth: int = 64 * _MEBIBYTE) -> str:
         """Hold what was seen against the bounds; gives a few words for the table.
 
         Args:
             threads: most that there may be at any instant.
             sockets: likewise.
-            growth: most bytes that memory may grow after the first second.
+            growth: most bytes that memory may grow since ``begin``.
         """
         assert self.seen, "the process was never seen"
-        first = next((each for each in self.seen if each.at_s - self.seen[0].at_s > 1), self.seen[-1])
-        grown = max(each.rss for each in self.seen) - first.rss
+        grown = max(each.rss for each in self.seen) - self.seen[0].rss
         most_threads, most_sockets = max(each.threads for each in self.seen), max(each.sockets for each in self.seen)
         assert most_threads <= threads, f"{most_threads} threads"
         assert most_sockets <= sockets, f"{most_sockets} sockets"
