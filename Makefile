@@ -7,9 +7,10 @@ CLIP := $(VENV)/clips/bigbuckbunny.mp4
 PRESETS ?= release asan tsan
 VIDEO ?= $(CLIP)
 ARGS ?=
+TABLE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test faults check bench clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +24,9 @@ test: $(VENV)/.test test-cpp ## Run all tests: C++ (plain, ASan+UBSan, TSan), th
 .PHONY: test-cpp
 test-cpp: $(VENV)/.test
 	for preset in $(PRESETS); do tools/test-cpp $$preset || exit 1; done
+
+faults: $(VENV)/.test ## Run the long fault programme; prints the fault table, TABLE=docs/faults.md writes it there
+	STILLCAST_FAULTS=long STILLCAST_FAULT_TABLE=$(TABLE) $(BIN)/python -m pytest tests/faults --timeout 900 $(ARGS)
 
 check: $(VENV)/.check ## Lint, types, formats, layers
 	$(BIN)/ruff check .

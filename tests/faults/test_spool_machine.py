@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from stillcast.naming import format_utc
 from stillcast.spool import SpoolItemCorruptError, SpoolItemGoneError, State
 from stillcast.spool.item import WITH_REASON
+from stillcast.stills import Still
 from support.killed import KilledError, killed_before_call
 from support.spool_model import Model, Record
 from support.stills import Clock, make_spool, make_still, put
@@ -39,13 +41,14 @@ class SpoolMachine(RuleBasedStateMachine):
         max_bytes=st.sampled_from([9_000, 1 << 30]),
         max_files=st.sampled_from([4, 12]),
         feed_share=st.sampled_from([1.0, 0.5, 0.25]),
-        durability=st.sampled_from(["process", "power"]),
+        durability=st.sampled_from(["process", "process", "process", "power"]),
     )
     def begin(self, max_bytes: int, max_files: int, feed_share: float, durability: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="stillcast-machine-"))
         self.clock = Clock()
         self.model = Model(max_bytes, max_files, feed_share)
         self.settings = {"max_files": max_files, "max_feed_share": feed_share, "durability": durability}
+        self.made = 0
         self.earlier: Counter[str] = Counter()  # dropped by owners that are gone
         self.open()
 
@@ -63,8 +66,13 @@ class SpoolMachine(RuleBasedStateMachine):
 
     # What an owner does.
 
-    @rule(feed=FEEDS, size=SIZES, ago_s=st.sampled_from([0, 0, 1, 60, 600]))
-    def put(self, feed: str, size: int, ago_s: int) -> None:
+    @rule(feeds=st.lists(FEEDS, min_size=1, max_size=8), size=SIZES, ago_s=st.sampled_from([0, 0, 1, 60, 600]))
+    def put(self, feeds: list[str], size: int, ago_s: int) -> None:
+        for feed in feeds:
+            self.put_one(feed, size, ago_s)
+            self.the_disk_is_as_the_model_says()
+
+    def put_one(self, feed: str, size: int, ago_s: int) -> None:
         still = self.still(feed, size, ago_s)
         self.spool._shelves.heavy(weigh=True)  # as tidy() does every second
         item = put(self.spool, still)
@@ -172,7 +180,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.die()
         name = self.some(pick) if self.model.records else None
         if torn:
-            still = make_still(captured_at=self.now())
+            still = self.still("a", 1)
             (self.directory / "tmp" / f"{format_utc(still.captured_at)}_{still.sid}_{'0' * 8}.jpg").write_bytes(b"\xff")
         if name is not None and orphan and self.model.records[name].state is not DEAD:
             (self.directory / DEAD / f"{name}.reason").write_text(json.dumps({"reason": "why", "from": "ready"}))
@@ -229,8 +237,12 @@ class SpoolMachine(RuleBasedStateMachine):
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC).replace(microsecond=0)
 
-    def still(self, feed: str, size: int, ago_s: int = 0) -> object:
-        return make_still(uid=feed, jpeg=os.urandom(size), captured_at=self.now() - timedelta(seconds=ago_s))
+    def still(self, feed: str, size: int, ago_s: int = 0) -> Still:
+        """A new one; the same in every run of the same steps, so that a failure can be made again."""
+        self.made += 1
+        sid = hashlib.md5(str(self.made).encode()).hexdigest()
+        jpeg = (sid.encode() * size)[:size]
+        return make_still(sid=sid, uid=feed, jpeg=jpeg, captured_at=self.now() - timedelta(seconds=ago_s))
 
     def on_disk(self) -> dict[tuple[State, str], int]:
         return {
@@ -325,7 +337,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
 TestSpoolMachine = SpoolMachine.TestCase
 TestSpoolMachine.settings = settings(
-    max_examples=60 * int(os.environ.get("FAULTS_DEPTH", "1")),
+    max_examples=45 * int(os.environ.get("FAULTS_DEPTH", "1")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

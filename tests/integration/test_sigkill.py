@@ -24,6 +24,7 @@ from stillcast.spool import Spool, State
 from support.bucket import assert_bucket_is_as_announced
 from support.cli import environment
 from support.clips import clip
+from support.fault_invariants import promises
 from support.s3_settings import Changes, s3_settings
 from support.servers import S3Server, seaweedfs
 from support.stills import WEBHOOK_SECRET, wait_until
@@ -60,7 +61,7 @@ class Bench:
 
     def promised(self) -> list[str]:
         """Sids that killed agents had spooled, by their own account."""
-        return self.promises.read_text().splitlines() if self.promises.exists() else []
+        return [promise.sid for promise in promises(self.promises)]
 
     def stored(self) -> set[str]:
         """Sids in the bucket."""

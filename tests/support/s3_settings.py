@@ -42,11 +42,12 @@ def s3_settings(directory: Path, server: S3Server, callback: str, changes: Chang
     for name, section in (changes or {}).items():
         sections.setdefault(name, {}).update(section)
     path = directory / "stillcast.toml"
-    path.write_text("".join(_section(name, values) for name, values in sections.items()), encoding="utf-8")
+    path.write_text("".join(section_text(name, values) for name, values in sections.items()), encoding="utf-8")
     return path
 
 
-def _section(name: str, values: Mapping[str, object]) -> str:
+def section_text(name: str, values: Mapping[str, object]) -> str:
+    """One section as TOML; None leaves a key out."""
     # JSON's texts, numbers, booleans and flat lists are TOML's too.
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
     return "\n".join([f"[{name}]", *lines, "", ""])

@@ -26,6 +26,9 @@ class TcpProxy:
         self._target_port = target_port
         self._bytes_per_s: float | None = None
         self._passes_answers = True
+        self._answer_bytes_per_s: float | None = None
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._parts: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._closed = _bound(0)
@@ -56,11 +59,24 @@ class TcpProxy:
             bytes_per_s: speed of each connection towards the server; None for no limit.
         """
         self._bytes_per_s, self._passes_answers = bytes_per_s, True
-        self._call(self._listen())
+        self._answer_bytes_per_s = None
+        self._call(self._flow(True))
 
     def lose_answers(self) -> None:
         """Go on to pass requests, but nothing that the server says."""
         self._passes_answers = False
+
+    def stall(self) -> None:
+        """Take connections and bytes, and pass nothing on either way until ``forward``."""
+        self._call(self._flow(False))
+
+    def drip(self, bytes_per_s: float) -> None:
+        """Pass the server's answers on at so many bytes a second."""
+        self._answer_bytes_per_s = bytes_per_s
+
+    def cut(self) -> None:
+        """Reset every connection; new ones are let through."""
+        self._call(self._cut())
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
@@ -71,6 +87,16 @@ class TcpProxy:
             self._server = None
             # Bound but not listening: the port stays ours, and whoever connects is refused.
             self._closed = _bound(self.port)
+        await self._cut()
+
+    async def _flow(self, flows: bool) -> None:
+        if flows:
+            self._flowing.set()
+        else:
+            self._flowing.clear()
+        await self._listen()
+
+    async def _cut(self) -> None:
         for part in self._parts:
             part.transport.abort()
 
@@ -111,15 +137,26 @@ class TcpProxy:
         while piece := await source.read(_PIECE):
             if self._bytes_per_s is not None:
                 await asyncio.sleep(len(piece) / self._bytes_per_s)
+            await self._flowing.wait()
             target.write(piece)
             await target.drain()
             self.uploaded += len(piece)
 
     async def _answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while piece := await source.read(_PIECE):
-            if self._passes_answers:
+            await self._flowing.wait()
+            if self._answer_bytes_per_s is not None:
+                await _drip(target, piece, self._answer_bytes_per_s)
+            elif self._passes_answers:
                 target.write(piece)
                 await target.drain()
+
+
+async def _drip(target: asyncio.StreamWriter, piece: bytes, bytes_per_s: float) -> None:
+    for byte in piece:
+        target.write(bytes([byte]))
+        await target.drain()
+        await asyncio.sleep(1 / bytes_per_s)
 
 
 async def _let_end() -> None:
