@@ -7,47 +7,19 @@ import json
 import os
 import pty
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from stillcast.receiver import Receiver
-from stillcast.spool import Spool, SpoolItem, State
+from stillcast.spool import State
 from support.callback_server import CallbackServer, answer
 from support.cli import COMMAND, environment, settings, stillcast
-from support.stills import make_spool, make_still, put
+from support.spooled import places, spool_of, spooled
+from support.stills import make_still, put
 
 NOBODY = "0" * 32
-
-
-def spooled(spool: Spool, state: State, *, age: timedelta = timedelta(), reason: str = "of a test") -> SpoolItem:
-    """Put a still and bring it to a state, the way that the delivery does."""
-    captured_at = datetime.now(UTC).replace(microsecond=0) - age
-    item = put(spool, make_still(captured_at=captured_at, jpeg=b"\xff\xd8" + os.urandom(200) + b"\xff\xd9"))
-    if state is not State.READY:
-        spool.move(item.name, State.READY, State.STORED)
-    if state is State.DEFERRED:
-        due = datetime.now(UTC) + timedelta(minutes=5, seconds=30)
-        spool.defer(item.name, State.STORED, due_s=due.timestamp(), attempts=3, reason=reason)
-    elif state not in (State.READY, State.STORED):
-        spool.move(item.name, State.STORED, state, reason)
-    return item
-
-
-@contextmanager
-def spool_of(directory: Path) -> Iterator[Spool]:
-    with make_spool(directory / "spool", clock=lambda: datetime.now(UTC).timestamp()) as spool:
-        yield spool
-
-
-def places(directory: Path) -> dict[str, str]:
-    """State of each still by its sid."""
-    done = stillcast("spool", "ls", "--path", directory / "spool", "--json")
-    assert done.returncode == 0, done.stderr
-    return {told["sid"]: told["state"] for told in map(json.loads, done.stdout.splitlines())}
 
 
 # ls
@@ -234,6 +206,17 @@ def test_purge_keeps_what_is_younger_and_what_is_not_named(tmp_path: Path) -> No
     assert places(tmp_path) == {other.sid: "dead", young.sid: "dead"}
     assert stillcast(*purge).returncode == 0
     assert places(tmp_path) == {young.sid: "dead"}
+
+
+def test_commands_about_a_spool_drop_nothing_to_keep_its_caps(tmp_path: Path) -> None:
+    with spool_of(tmp_path) as spool:
+        kept = {spooled(spool, State.READY, age=timedelta(days=10)).sid: "ready" for _ in range(3)}
+        spooled(spool, State.DEAD)
+    file = settings(tmp_path)
+    file.write_text(file.read_text().replace("[spool]\n", "[spool]\nmax_files = 1\nmax_age = 60\n"))
+    assert stillcast("spool", "purge", "--yes", "-c", file).returncode == 0
+    assert stillcast("check", "-c", file).returncode == 0
+    assert places(tmp_path) == kept
 
 
 @pytest.mark.parametrize(("said", "status", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1)])

@@ -6,12 +6,12 @@ import hashlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-import botocore.auth
 import pytest
 
 from stillcast.callbacks import Notifier
@@ -20,6 +20,7 @@ from stillcast.delivery import Delivery
 from stillcast.receiver import Receiver
 from stillcast.spool import State
 from stillcast.storage import FailureKind, StorageFailure, open_store
+from stillcast.storage.s3 import S3Store
 from support.servers import SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, rclone, seaweedfs
 from support.stills import callback_config, make_spool, make_still, put
 
@@ -51,82 +52,115 @@ def weed(servers: Callable[[str], S3Server]) -> S3Server:
     return servers("seaweedfs")
 
 
+@pytest.fixture(params=["boto3", "obstore"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def config_of(server: S3Server, **changed: object) -> StorageConfig:
     return StorageConfig.model_validate(server.settings(**changed))
 
 
 def failure_of(config: StorageConfig) -> StorageFailure:
-    store = open_store(config)
-    with pytest.raises(StorageFailure) as failure:
+    with closing(open_store(config)) as store, pytest.raises(StorageFailure) as failure:
         store.put(make_still().object_key, b"jpeg")
-    store.close()
     assert failure.value.kind is FailureKind.DESTINATION
     assert "\n" not in str(failure.value)
     assert SECRET_KEY not in str(failure.value)
     return failure.value
 
 
-def test_a_still_arrives_with_its_bytes_its_type_and_its_etag(any_server: S3Server) -> None:
+def test_a_still_arrives_with_its_bytes_its_type_and_its_etag(any_server: S3Server, engine: str) -> None:
     still = make_still(cname="a/b c\u2603", uid="\U0001f600", jpeg=bytes(range(256)) * 180)
-    store = open_store(config_of(any_server))
-    for _ in range(2):  # a retry repeats the same object
-        store.put(still.object_key, still.jpeg)
-    store.close()
+    with closing(open_store(config_of(any_server, engine=engine))) as store:
+        for _ in range(2):  # a retry repeats the same object
+            store.put(still.object_key, still.jpeg)
     assert [key for key in any_server.all_keys() if still.sid in key] == [still.object_key]
     found = any_server.get(still.object_key)
     assert (found["Body"], found["ContentType"]) == (still.jpeg, "image/jpeg")
     assert found["ETag"].strip('"') == hashlib.md5(still.jpeg).hexdigest()
 
 
-def test_a_key_that_may_only_write_is_enough(weed: S3Server) -> None:
+def test_an_etag_of_a_real_server_is_the_md5_of_what_it_has(any_server: S3Server, engine: str) -> None:
+    still = make_still(jpeg=b"x" * 25_000)
+    with closing(open_store(config_of(any_server, engine=engine, verify_digest=True))) as store:
+        for _ in range(20):
+            store.put(still.object_key, still.jpeg)
+
+
+def test_a_server_with_conditions_keeps_what_it_has(weed: S3Server, engine: str) -> None:
+    still = make_still(jpeg=b"first")
+    with closing(open_store(config_of(weed, engine=engine, create_only=True))) as store:
+        store.put(still.object_key, b"first")
+        store.put(still.object_key, b"other")
+    assert weed.get(still.object_key)["Body"] == b"first"
+
+
+def test_many_stills_go_over_few_connections_and_all_arrive(any_server: S3Server, engine: str) -> None:
+    stills = [make_still(number, uid=f"many-{engine}", jpeg=bytes([number]) * 25_000) for number in range(64)]
+    with closing(open_store(config_of(any_server, engine=engine))) as store, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda still: store.put(still.object_key, still.jpeg), stills))
+    assert sorted(key for key in any_server.all_keys() if f"uid_s_many-{engine}_" in key) == sorted(
+        still.object_key for still in stills
+    )
+
+
+def test_a_key_that_may_only_write_is_enough(weed: S3Server, engine: str) -> None:
     still = make_still()
-    store = open_store(config_of(weed, access_key=WRITER_KEY, secret_key=WRITER_SECRET))
-    store.put(still.object_key, still.jpeg)
-    store.close()
+    with closing(open_store(config_of(weed, access_key=WRITER_KEY, secret_key=WRITER_SECRET, engine=engine))) as store:
+        store.put(still.object_key, still.jpeg)
     assert weed.get(still.object_key)["Body"] == still.jpeg
 
 
-def test_a_wrong_secret_key_is_named(any_server: S3Server) -> None:
-    failure = failure_of(config_of(any_server, secret_key="wrong"))
+def test_a_wrong_secret_key_is_named(any_server: S3Server, engine: str) -> None:
+    failure = failure_of(config_of(any_server, secret_key="wrong", engine=engine))
     assert failure.code == "SignatureDoesNotMatch"
     assert "mend storage.secret_key" in str(failure)
 
 
-def test_an_unknown_access_key_is_named(weed: S3Server) -> None:
-    failure = failure_of(config_of(weed, access_key="NOBODY"))
+def test_an_unknown_access_key_is_named(weed: S3Server, engine: str) -> None:
+    failure = failure_of(config_of(weed, access_key="NOBODY", engine=engine))
     assert failure.code == "InvalidAccessKeyId"
     assert "storage.access_key" in str(failure)
     assert "NOBODY" not in str(failure)
 
 
-def test_a_missing_bucket_is_named(any_server: S3Server) -> None:
-    failure = failure_of(config_of(any_server, url="s3://no-such-bucket"))
+def test_a_missing_bucket_is_named(any_server: S3Server, engine: str) -> None:
+    failure = failure_of(config_of(any_server, url="s3://no-such-bucket", engine=engine))
     assert failure.code == "NoSuchBucket"
     assert "s3://no-such-bucket at https://localhost:" in str(failure)
     assert "make the bucket" in str(failure)
 
 
-def test_a_server_of_an_unknown_ca_is_not_trusted(weed: S3Server) -> None:
-    failure = failure_of(config_of(weed, ca_file=None))
+def test_a_server_of_an_unknown_ca_is_not_trusted(any_server: S3Server, engine: str) -> None:
+    failure = failure_of(config_of(any_server, ca_file=None, engine=engine))
     assert failure.code == "CertificateNotTrusted"
     assert "set storage.ca_file" in str(failure)
 
 
-def test_a_clock_that_is_two_hours_off_is_named(weed: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def two_hours_ago() -> datetime:
-        return datetime.now(UTC) - timedelta(hours=2)
+def test_a_clock_that_is_two_hours_off_is_named_with_how_much(weed: S3Server) -> None:
+    with closing(S3Store(config_of(weed), clock=lambda: time.time() - 7200)) as store:
+        with pytest.raises(
+            StorageFailure, match=r"RequestTimeTooSkewed .*clock is (2 h|1 h 59 min) .*behind"
+        ) as failure:
+            store.put(make_still().object_key, b"jpeg")
+        assert failure.value.kind is FailureKind.DESTINATION
+        assert store.clock_skew_s == pytest.approx(7200, abs=5)
 
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", two_hours_ago)
-    failure = failure_of(config_of(weed))
-    assert failure.code == "RequestTimeTooSkewed"
-    assert "set the clock of this machine" in str(failure)
+
+def test_the_clock_of_a_real_server_is_read(any_server: S3Server) -> None:
+    with closing(S3Store(config_of(any_server))) as store:
+        store.put(make_still().object_key, b"jpeg")
+        assert store.clock_skew_s == pytest.approx(0, abs=5)
 
 
-def test_stills_are_stored_and_announced_with_every_field_checked(weed: S3Server, tmp_path: Path) -> None:
+def test_stills_are_stored_and_announced_with_every_field_checked(
+    any_server: S3Server, engine: str, tmp_path: Path
+) -> None:
     stills = [make_still(number, jpeg=bytes([number]) * 45_000) for number in range(60)]
     with Receiver() as receiver, make_spool(tmp_path / "spool") as spool:
         notifier = Notifier(callback_config(receiver.url, extended=True))
-        delivery = Delivery(spool, open_store(config_of(weed)), notifier)
+        delivery = Delivery(spool, open_store(config_of(any_server, engine=engine)), notifier)
         delivery.start()
         for still in stills:
             delivery.offer(put(spool, still))
@@ -136,17 +170,19 @@ def test_stills_are_stored_and_announced_with_every_field_checked(weed: S3Server
         announced = {still.object_key: still.still for still in receiver.received}
     assert announced.keys() == {still.object_key for still in stills}
     for still in stills:
-        body = weed.get(still.object_key)["Body"]
+        body = any_server.get(still.object_key)["Body"]
         assert body == still.jpeg
         facts = announced[still.object_key]
         assert facts is not None
         assert facts["sha256"] == hashlib.sha256(body).hexdigest()
 
 
-def test_stills_wait_while_the_key_is_wrong_and_all_arrive_once_it_is_right(weed: S3Server, tmp_path: Path) -> None:
+def test_stills_wait_while_the_key_is_wrong_and_all_arrive_once_it_is_right(
+    any_server: S3Server, tmp_path: Path
+) -> None:
     stills = [make_still(number) for number in range(20)]
     with make_spool(tmp_path / "spool") as spool:
-        refused = Delivery(spool, open_store(config_of(weed, secret_key="wrong")))
+        refused = Delivery(spool, open_store(config_of(any_server, secret_key="wrong")))
         refused.start()
         for still in stills:
             refused.offer(put(spool, still))
@@ -154,11 +190,11 @@ def test_stills_wait_while_the_key_is_wrong_and_all_arrive_once_it_is_right(weed
         assert "mend storage.secret_key" in str(refused.stats().parked)
         refused.stop(5.0)
         assert spool.counts()[State.READY] == 20
-        mended = Delivery(spool, open_store(config_of(weed)))
+        mended = Delivery(spool, open_store(config_of(any_server)))
         mended.start()
         assert mended.flush(LONG_S)
         mended.stop(5.0)
-    assert {still.object_key for still in stills} <= set(weed.all_keys())
+    assert {still.object_key for still in stills} <= set(any_server.all_keys())
 
 
 def test_a_kill_in_an_outage_of_the_store_loses_nothing_and_doubles_no_key(

@@ -8,11 +8,21 @@ from pathlib import Path
 
 from stillcast.config import CallbackConfig, StorageConfig
 from stillcast.naming import format_object_key, new_sid
-from stillcast.spool import Spool, SpoolItem
+from stillcast.spool import Spool, SpoolItem, State
 from stillcast.stills import Still
 
 START = datetime(2020, 12, 16, 8, 11, 28, 672000, tzinfo=UTC)
 WEBHOOK_SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
+
+
+class Clock:
+    """Seconds since 1970 that a test moves; stands at ``START`` until then."""
+
+    def __init__(self) -> None:
+        self.now_s = START.timestamp()
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 def make_still(
@@ -50,6 +60,14 @@ def make_spool(path: Path, **changed: object) -> Spool:
 def put(spool: Spool, still: Still | None = None, extra_info: str = "extra") -> SpoolItem:
     still = still or make_still()
     return spool.put(still, request_id=request_id_of(still), extra_info=extra_info)
+
+
+def names_in(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+def spool_file(spool: Spool, state: State, name: str) -> Path:
+    return spool.path / state / name
 
 
 def request_id_of(still: Still) -> str:

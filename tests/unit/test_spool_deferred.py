@@ -9,20 +9,10 @@ from pathlib import Path
 import pytest
 
 from stillcast.spool import Spool, State
-from support.stills import START, make_spool, make_still, put
+from support.stills import START, Clock, make_spool, make_still, put
 
 READY, STORED, DEFERRED, DEAD, QUARANTINE = State
 NOW_S = START.timestamp()
-
-
-class Clock:
-    """Seconds since 1970 that a test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = NOW_S
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

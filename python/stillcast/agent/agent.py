@@ -20,6 +20,7 @@ from stillcast.delivery import Delivery, DeliveryStats
 from stillcast.errors import ClosedError, ConfigError
 from stillcast.naming import ObjectKeyError, format_object_key
 from stillcast.spool import Spool
+from stillcast.spool.requests import Inbox
 from stillcast.stills import Still
 from stillcast.storage import StorageFailure, open_store
 
@@ -67,6 +68,7 @@ class Agent:
             self._store,
             Notifier(config.callback) if config.callback.url else None,
             report_failures=reports,
+            chores=[Inbox(self._spool).serve],
         )
         self._collector = Collector(
             self._capture,

@@ -30,7 +30,7 @@ Json = Annotated[bool, typer.Option("--json", help="Results as JSON on stdout.")
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 Sids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SID]...", help="Ids of stills, as in their keys.", show_default=False),
+    typer.Argument(metavar="SID...", help="Ids of stills, as in their keys.", show_default=False),
 ]
 States = Annotated[
     list[str] | None,
@@ -102,6 +102,10 @@ def run(
         typer.Option(metavar="NAME", help="User of the one source that does not name one; else its position."),
     ] = None,
     seconds: Seconds = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve /metrics and /healthz there; :PORT is for this machine alone."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Capture from files, cameras and streams until stopped.
@@ -112,7 +116,7 @@ def run(
     with exit_status():
         from stillcast.cli.run import RunOptions, run_sources  # noqa: PLC0415
 
-        run_sources(RunOptions(tuple(source or ()), config, cname, uid, seconds, as_json))
+        run_sources(RunOptions(tuple(source or ()), config, cname, uid, seconds, metrics, as_json))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from stillcast.cli.status import FAILED
 from stillcast.config import AgentConfig
 from stillcast.config.addresses import without_secrets
 from stillcast.errors import StillcastError
+from stillcast.metrics import SKEW_S
 from stillcast.naming import format_object_key, new_sid
 from stillcast.spool import SpoolItem
 from stillcast.stills import EncodedStill
@@ -105,7 +106,7 @@ def _try(step: str, action: Callable[[], Told]) -> StepResult:
         return StepResult(step=step, status="FAILED", detail=str(error), kind=error.kind, code=error.code)
     except StillcastError as error:
         return StepResult(step=step, status="FAILED", detail=str(error))
-    took = f" in {(time.monotonic() - started) * 1000:.0f} ms" if step in _TIMED else ""
+    took = f" in {(time.monotonic() - started) * 1000:.0f} ms" if step in _TIMED and status == "ok" else ""
     return StepResult(step=step, status=status, detail=f"{detail}{took}")
 
 
@@ -117,9 +118,13 @@ def _store(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> Told:
     store = open_store(config.storage)
     try:
         store.put(item.object_key, jpeg)
+        skew_s = store.clock_skew_s
     finally:
         store.close()
     wrote = f"wrote {item.object_key} ({len(jpeg)} bytes) to {config.storage.url}"
+    if skew_s is not None and abs(skew_s) >= SKEW_S:
+        behind = "behind" if skew_s > 0 else "ahead of"
+        return "warning", f"{wrote}, but this clock is {abs(skew_s):.0f} s {behind} the store's: set it (NTP)"
     return "ok", wrote
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import typer
 from stillcast.agent import Agent, AgentStats
 from stillcast.cli.accounting import account, is_settled, rows_as_json, stats_as_json, unaccounted, was_all_delivered
 from stillcast.cli.display import Display, make_display
+from stillcast.cli.metrics_server import MetricsServer, parse_place
 from stillcast.cli.playback import FeedRow, Playback, StillCounter
 from stillcast.cli.status import FAILED, say
 from stillcast.cli.stopping import StopSignal, stop_signals
@@ -37,6 +39,7 @@ class RunOptions:
     cname: str | None
     uid: str | None
     seconds: float | None
+    metrics: str | None
     as_json: bool
 
 
@@ -48,8 +51,9 @@ def run_sources(options: RunOptions) -> None:
         typer.Exit: with status 1 if a source failed for good, or stills stay undelivered though nobody stopped it.
     """
     config = with_sources(options)
+    place = parse_place(options.metrics) if options.metrics is not None else None
     with stop_signals() as stop:
-        rows, stats, dead_before = _capture(config, options, stop)
+        rows, stats, dead_before = _capture(config, options, place, stop)
     announces = config.callback.url is not None
     if options.as_json:
         typer.echo(json.dumps({"sources": rows_as_json(rows), "agent": stats_as_json(stats)}))
@@ -68,19 +72,25 @@ def run_sources(options: RunOptions) -> None:
         raise typer.Exit(FAILED)
 
 
-def _capture(config: AgentConfig, options: RunOptions, stop: StopSignal) -> tuple[list[FeedRow], AgentStats, int]:
+def _capture(
+    config: AgentConfig, options: RunOptions, place: tuple[str, int] | None, stop: StopSignal
+) -> tuple[list[FeedRow], AgentStats, int]:
     agent = Agent(config)
-    agent.start()
-    dead_before = agent.stats().dead_letters
-    display = make_display(lambda: f"stillcast run: stills go to {config.storage.url}", as_json=options.as_json)
-    playback = Playback(StillCounter(display.still))
-    try:
-        _play(agent, config, playback, display, stop, options.seconds)
-        if not stop.was_asked:
-            _deliver(agent, stop)
-    finally:
-        display.close()
-        agent.stop(timeout=_AGENT_STOP_S)
+    # Listening comes first: a port that is taken is known before anything is captured.
+    with nullcontext() if place is None else MetricsServer(agent, *place) as server:
+        agent.start()
+        dead_before = agent.stats().dead_letters
+        display = make_display(lambda: f"stillcast run: stills go to {config.storage.url}", as_json=options.as_json)
+        playback = Playback(StillCounter(display.still))
+        try:
+            if server is not None:
+                display.message(f"figures are at {server.url}/metrics, health at {server.url}/healthz")
+            _play(agent, config, playback, display, stop, options.seconds)
+            if not stop.was_asked:
+                _deliver(agent, stop)
+        finally:
+            display.close()
+            agent.stop(timeout=_AGENT_STOP_S)
     return playback.rows(), agent.stats(), dead_before
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from stillcast.errors import SpoolError
-from stillcast.spool import files, footer
+from stillcast.spool import footer, reasons
 from stillcast.spool.errors import spool_errors
 from stillcast.spool.item import WITH_REASON, SpoolEntry, State
+from stillcast.spool.lowest import lowest
 
 _CHUNK: Final = 65_536
 
@@ -36,8 +36,7 @@ def _sorted_names(directory: Path) -> Iterator[str]:
     """Every name in order, a bounded part of them in memory at a time."""
     last = ""
     while True:
-        after = last
-        chunk = heapq.nsmallest(_CHUNK, (name for name in files.names(directory) if name > after))
+        chunk = lowest(directory, _CHUNK, after=last)
         yield from chunk
         if len(chunk) < _CHUNK:
             return
@@ -46,7 +45,7 @@ def _sorted_names(directory: Path) -> Iterator[str]:
 
 def _entry(directory: Path, state: State, name: str, now: float) -> SpoolEntry | None:
     path = directory / name
-    reason = files.read_reason(directory, name) if state in WITH_REASON else None
+    reason = reasons.read(directory, name) if state in WITH_REASON else None
     try:
         with path.open("rb", buffering=0) as file:
             size = path.stat().st_size

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import heapq
+import errno
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from stillcast.config import SpoolConfig
 from stillcast.errors import SpoolError
-from stillcast.naming import format_utc
-from stillcast.spool import files, footer, listing
+from stillcast.spool import filesystem, footer, listing, reasons
 from stillcast.spool.errors import SpoolItemCorruptError, SpoolItemGoneError, spool_errors
 from stillcast.spool.item import SpoolEntry, SpoolItem, State, describe
-from stillcast.spool.oldest import Oldest
+from stillcast.spool.lowest import lowest
+from stillcast.spool.room import Caps, Room
 from stillcast.spool.shelves import Shelves
 from stillcast.stills import Still
 
-_UTC_DIGITS: Final = 17
-_EXPIRY_SCAN_S: Final = 60.0
+_LOG: Final = logging.getLogger("stillcast.spool")
+_COUNTED_BY_OPEN: Final = 20_000
+_COUNTED_AT_ONCE: Final = 256
+_COUNT_AGAIN_S: Final = 5.0
+_FULL_DISK_TRIES: Final = 3
+_FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Spool:
     """The durable local store between capture and upload.
 
     Any thread may call anything; file work of one thread does not wait for that of another, except for the single
-    renames and removals that change the counts.
+    renames and removals that change the counts. A process that is forked from the owner's has no part in it.
     """
 
     def __init__(
@@ -52,7 +56,7 @@ class Spool:
             max_bytes: cap on all of its files; the oldest still is dropped to keep it.
             max_age_s: seconds after capture at which a still is dropped.
             max_files: cap on the number of its stills.
-            min_free: bytes of its disk that are left free for others.
+            min_free: bytes of its disk that are left free for others: where there are fewer, the spool stops growing.
             max_feed_share: 0 to 1; where a cap is reached and a feed holds more than this part of what the cap counts,
                 the oldest still of that feed is dropped; 1 turns it off.
             allow_tmpfs: let it be in memory.
@@ -61,17 +65,14 @@ class Spool:
             clock: seconds since 1970.
         """
         self.path = Path(path)
-        self._max_bytes = max_bytes
-        self._max_age = timedelta(seconds=max_age_s)
-        self._max_files = max_files
-        self._min_free = min_free
-        self._max_feed_share = max_feed_share
         self._allow_tmpfs = allow_tmpfs
         self._clock = clock
-        self._shelves = Shelves(self.path, sync=durability == "power")
-        self._oldest_mutex = threading.Lock()  # guards the two below
-        self._oldest = Oldest(self.path)
-        self._scanned_at = 0.0
+        self._shelves = Shelves(self.path, sync=durability == "power", feed_share=max_feed_share)
+        self._caps = Caps(max_bytes=max_bytes, max_files=max_files, max_age_s=max_age_s, min_free=min_free)
+        self._room = Room(self.path, self._shelves, self._caps, clock)
+        self._counted = threading.Event()
+        self._closing = threading.Event()
+        self._counter: threading.Thread | None = None
 
     @classmethod
     def of(cls, config: SpoolConfig) -> Spool:
@@ -90,13 +91,37 @@ class Spool:
     def open(self) -> None:
         """Become the owner: take the lock, clear what a dead owner was writing, count what waits.
 
+        Where more than some thousand files wait, a thread goes on counting them, and this returns: see ``counted``.
+
         Raises:
             SpoolError: another owner has it, or the directory cannot be used.
         """
+        if not self._allow_tmpfs and filesystem.is_in_memory(self.path):
+            lost = "is in memory, where a restart of the machine loses every still"
+            raise SpoolError(f"spool.path: {self.path}: {lost}: name a disk, or set spool.allow_tmpfs = true")
+        self._room = Room(self.path, self._shelves, self._caps, self._clock)
+        self._counted.clear()
+        self._closing.clear()
         self._shelves.open()
+        try:
+            if self._shelves.count(_COUNTED_BY_OPEN):
+                self._room.trim()
+                self._counted.set()
+                return
+        except BaseException:
+            self._shelves.close()
+            raise
+        self._counter = threading.Thread(target=self._count_on, name="stillcast-census", daemon=True)
+        self._counter.start()
 
     def close(self) -> None:
         """Let go of the spool; what waits in it stays there."""
+        if self._shelves.is_inherited:
+            return
+        self._closing.set()
+        counter, self._counter = self._counter, None
+        if counter is not None:
+            counter.join()
         self._shelves.close()
 
     def __enter__(self) -> Self:
@@ -121,8 +146,15 @@ class Spool:
         """
         item = describe(still, request_id=request_id, extra_info=extra_info)
         data = footer.encode(item, still.jpeg)
-        self._reserve(len(data))
-        self._shelves.put(item.name, data)
+        for left in reversed(range(_FULL_DISK_TRIES)):
+            self._room.reserve(item.name, len(data))
+            try:
+                self._shelves.put(item.name, data)
+                break
+            except SpoolError as error:
+                if left == 0 or not self._has_made_room(error, len(data)):
+                    raise
+        self._room.came(item.name)
         return item
 
     def read(self, state: State, name: str) -> tuple[SpoolItem, bytes]:
@@ -137,9 +169,10 @@ class Spool:
             SpoolError: the disk failed.
         """
         path = self._shelves.path(state, name)
+        self._shelves.require_not_inherited()
         try:
-            with spool_errors(path, "read a spooled still"), path.open("rb", buffering=0) as file:
-                return footer.read(file.fileno(), name)
+            with spool_errors(Path(path), "read a spooled still"):
+                return _read(path, name)
         except footer.NotASpoolFileError as error:
             self.move(name, state, State.QUARANTINE, reason=str(error))
             raise SpoolItemCorruptError(f"{path}: {error}: moved to {State.QUARANTINE}") from error
@@ -181,23 +214,22 @@ class Spool:
         Raises:
             SpoolError: the disk failed, or the spool is closed.
         """
-        return self._shelves.defer(name, from_state, due_s, files.Reason(reason, State.STORED, attempts))
+        return self._shelves.defer(name, from_state, due_s, reasons.Reason(reason, State.STORED, attempts))
 
     def due(self, limit: int, exclude: Container[str] = ()) -> list[str]:
-        """Names of deferred stills whose time has come, earliest first.
+        """Names of deferred stills whose time has come, earliest first; none before ``counted``.
 
         Raises:
             SpoolError: the disk failed.
         """
-        with spool_errors(self.path, f"list {State.DEFERRED}"):
-            now = self._clock()
-            found = ((due_s, name) for due_s, name in files.due_times(self.path / State.DEFERRED) if due_s <= now)
-            return [name for _, name in heapq.nsmallest(limit, (pair for pair in found if pair[1] not in exclude))]
+        self._shelves.require_open()
+        return self._shelves.due(self._clock(), limit, exclude) if self._counted.is_set() else []
 
     def attempts(self, name: str) -> int:
         """How many rounds of callbacks of a deferred still have failed; 1 where nobody wrote it down."""
         self._shelves.path(State.DEFERRED, name)
-        reason = files.read_reason(self.path / State.DEFERRED, name)
+        self._shelves.require_not_inherited()
+        reason = reasons.read(self.path / State.DEFERRED, name)
         return (reason.attempts if reason else None) or 1
 
     def revive(self, name: str) -> State | None:
@@ -209,10 +241,7 @@ class Spool:
         Raises:
             SpoolError: the disk failed, or the spool is closed.
         """
-        self._shelves.path(State.DEAD, name)
-        reason = files.read_reason(self.path / State.DEAD, name)
-        state = State.STORED if reason is not None and reason.from_state == State.STORED else State.READY
-        return state if self._shelves.move(name, State.DEAD, state, None) else None
+        return self._shelves.revive(name)
 
     def remove(self, state: State, name: str) -> bool:
         """Let go of a still that is done with; works on a full disk too.
@@ -228,31 +257,33 @@ class Spool:
     def oldest(self, state: State, limit: int, exclude: Container[str] = ()) -> list[str]:
         """Names of the oldest stills in a state, oldest first; streams, so memory follows ``limit``, not the backlog.
 
+        Finds nothing before ``counted``.
+
         Raises:
             SpoolError: the disk failed.
         """
+        self._shelves.require_open()
+        if not self._counted.is_set():
+            return []
         with spool_errors(self.path, f"list {state}"):
-            found = (name for name in files.names(self.path / state) if name not in exclude)
-            return heapq.nsmallest(limit, found)
+            return lowest(self.path / state, limit, exclude=exclude)
 
     @property
     def counted(self) -> bool:
         """Whether the files of an earlier owner have been counted; until then ``oldest`` and ``due`` find nothing."""
-        return True
+        return self._counted.is_set()
 
     def tidy(self) -> None:
-        """Do what the spool does now and then: drop what is older than ``max_age_s``. Blocking; about once a second.
+        """Do what the spool does now and then: drop what is too old, find ahead of need what is oldest.
+
+        Blocking, for as long as it takes to look at every file; about once a second.
 
         Raises:
             SpoolError: the disk failed, or the spool is closed.
         """
-        if not self._oldest_mutex.acquire(blocking=False):
-            return  # another thread is at it
-        try:
-            with spool_errors(self.path, "drop what is too old"):
-                self._drop_older_than(self._utc_before(self._max_age))
-        finally:
-            self._oldest_mutex.release()
+        self._shelves.require_open()
+        if self._counted.is_set():
+            self._room.tidy()
 
     def counts(self) -> Mapping[State, int]:
         """How many stills stand in each state; kept as they move, so asking costs nothing."""
@@ -267,8 +298,8 @@ class Spool:
     def dropped(self) -> Mapping[str, int]:
         """Stills dropped since the spool was opened, by reason.
 
-        ``max_bytes`` and ``max_age`` never reached the store; ``max_age_stored`` and the like were dropped from the
-        state that the name ends in.
+        ``max_bytes``, ``max_files``, ``max_age``, ``min_free`` and ``disk_full`` never reached the store;
+        ``max_age_stored`` and the like were dropped from the state that the name ends in.
         """
         return self._shelves.dropped()
 
@@ -280,40 +311,32 @@ class Spool:
         """
         return listing.entries(self.path, self._clock, states)
 
-    def _reserve(self, needed: int) -> None:
-        if needed > self._max_bytes:
-            way_out = "raise it, or lower capture.max_size or capture.quality"
-            raise SpoolError(f"spool.max_bytes: {self._max_bytes}: one still alone has {needed} bytes: {way_out}")
-        self.tidy()
-        while not self._shelves.reserve(needed, self._max_bytes):
-            self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        with self._oldest_mutex, spool_errors(self.path, "drop the oldest still"):
-            victim = self._oldest.pop()
-            if victim is None:
-                text = f"spool.max_bytes: {self._max_bytes}: too small for the stills that are being written: raise it"
-                raise SpoolError(text)
-            name, state = victim
-            self._shelves.remove(state, name, dropped_for="max_bytes")
-
-    def _drop_older_than(self, cutoff: str) -> None:
-        if self._oldest.peek() is None and self._scan_is_due():
-            self._oldest.scan()
-        while (victim := self._oldest.peek()) is not None and victim[0][:_UTC_DIGITS] < cutoff:
-            self._oldest.pop()
-            name, state = victim
-            self._shelves.remove(state, name, dropped_for="max_age")
-
-    def _scan_is_due(self) -> bool:
-        now, interval = self._clock(), min(_EXPIRY_SCAN_S, self._max_age.total_seconds() / 10)
-        if abs(now - self._scanned_at) < interval:  # a clock that was set back makes it due too
+    def _has_made_room(self, error: SpoolError, size: int) -> bool:
+        """Drop the oldest stills if the disk was full; they are there to be dropped only once they are counted."""
+        if getattr(error.__cause__, "errno", None) not in _FULL_DISK:
             return False
-        self._scanned_at = now
-        return True
+        self._shelves.wait_until_counted()
+        return self._room.free(size, "disk_full") > 0
 
-    def _utc_before(self, age: timedelta) -> str:
-        try:
-            return format_utc(datetime.fromtimestamp(self._clock(), UTC) - age)
-        except OverflowError:
-            return ""  # before the year 1: nothing is as old
+    def _count_on(self) -> None:
+        """Count the rest in the background."""
+        told = False
+        while not self._closing.is_set():
+            try:
+                if self._shelves.count(_COUNTED_AT_ONCE):
+                    self._room.trim()
+                    self._counted.set()
+                    return
+            except SpoolError as error:
+                if not told:
+                    _LOG.warning("what waits cannot be counted, and is not delivered until it is: %s", error)
+                told = True
+                self._closing.wait(_COUNT_AGAIN_S)
+
+
+def _read(path: str, name: str) -> tuple[SpoolItem, bytes]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        return footer.read(descriptor, name)
+    finally:
+        os.close(descriptor)

@@ -6,6 +6,7 @@ stores were seen to answer.
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
 from typing import Final
 
@@ -182,5 +183,28 @@ def way_out(code: str, kind: FailureKind) -> str:
     return _WAYS_OUT.get(code, "look the code up in the store's documentation, and check the [storage] settings")
 
 
-# Who counts failures by code may keep to these: a store may answer with any text as its code.
-KNOWN_CODES: Final = _PASSING | _ITEM | _WAYS_OUT.keys() | WRONG_REGION_CODES
+# What goes wrong without an answer, or with one that is not what was asked for.
+_OUR_OWN: Final = frozenset(
+    {
+        "CertificateNotTrusted",
+        "ConnectTimeoutError",
+        "ConnectionClosedError",
+        "CredentialRetrievalError",
+        "DeadlineExceeded",
+        "DigestMismatch",
+        "EndpointConnectionError",
+        "InvalidKey",
+        "NoCredentialsError",
+        "NoRegionError",
+        "PartialCredentialsError",
+        "ProxyConnectionError",
+        "ReadTimeoutError",
+        "ResponseParserError",
+        "SecretFile",
+        "TLSFailed",
+    }
+)
+KNOWN_CODES: Final = frozenset(
+    _PASSING | _ITEM | _WAYS_OUT.keys() | WRONG_REGION_CODES | _OUR_OWN | set(errno.errorcode.values())
+)
+"""For whoever counts failures by code and must not count without end: a store may answer with any text as its code."""

@@ -19,20 +19,28 @@ _MIN_WAIT_S: Final = 0.001  # 0 would mean a socket that does not wait at all
 _OK: Final = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """What is wrong with a certificate, in OpenSSL's words; the code is X509_V_ERR_… of its x509_vfy.h."""
+
+    code: int
+    message: str
+
+
 class UnansweredError(Exception):
     """No answer came.
 
     Attributes:
         code: short and stable, named as botocore names it where it has a name.
         heard: whether anything of an answer had come.
-        cause: the certificate's fault, where that is the reason.
+        distrust: what is wrong with the certificate, where that is the reason.
     """
 
-    def __init__(self, code: str, *, heard: bool = True, cause: ssl.SSLCertVerificationError | None = None) -> None:
+    def __init__(self, code: str, *, heard: bool = True, distrust: Distrust | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.heard = heard
-        self.cause = cause
+        self.distrust = distrust
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +237,7 @@ def _broken(error: OSError, deadline: float, *, heard: bool) -> UnansweredError:
 def _handshake_failure(error: OSError) -> UnansweredError:
     match error:
         case ssl.SSLCertVerificationError():
-            return UnansweredError("CertificateNotTrusted", cause=error)
+            return UnansweredError("CertificateNotTrusted", distrust=Distrust(error.verify_code, error.verify_message))
         case TimeoutError():
             return UnansweredError("ReadTimeoutError")
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():

@@ -44,11 +44,13 @@ class Destination:
         route: to the server.
         path: of the bucket; a key follows.
         region: that is signed for.
+        authorities: file of those to trust; None means the usual ones.
     """
 
     route: Route
     path: str
     region: str
+    authorities: str | None
     _credentials: Credentials
 
     def keys(self) -> Keys:
@@ -81,9 +83,10 @@ def find_destination(config: StorageConfig, limits: Limits) -> Destination:
         raise NoCredentialsError
     if (signed := _SIGNED.match(authorization)) is None:
         raise UnusualSigningError
-    authorities = str(config.ca_file or core.get_config_variable("ca_bundle") or get_cert_path(True))
+    authorities = config.ca_file or core.get_config_variable("ca_bundle")
+    own = None if authorities is None else str(authorities)
     path = urlsplit(url).path.removesuffix(_NAME)
-    return Destination(_route(url, authorities), path, signed["region"], credentials)
+    return Destination(_route(url, own or str(get_cert_path(True))), path, signed["region"], own, credentials)
 
 
 def make_client(session: boto3.session.Session, config: StorageConfig, limits: Limits) -> S3Client:

@@ -25,7 +25,7 @@ from stillcast.config import StorageConfig
 from stillcast.errors import ConfigError
 from stillcast.storage.failures import WRONG_REGION_CODES, FailureKind, StorageFailure, is_throttled, kind_of, way_out
 from stillcast.storage.s3.answer import Answer
-from stillcast.storage.s3.connection import UnansweredError
+from stillcast.storage.s3.connection import Distrust, UnansweredError
 from stillcast.storage.s3.destination import UnusualSigningError
 from stillcast.storage.s3.limits import Limits
 
@@ -63,8 +63,8 @@ class Tellings:
 
     def unanswered(self, error: UnansweredError) -> StorageFailure:
         """Sort why no answer came."""
-        if error.cause is not None:
-            what, out = _untrusted(error.cause.verify_code, error.cause.verify_message)
+        if error.distrust is not None:
+            what, out = _untrusted(error.distrust)
             return self.failure(what, out, FailureKind.DESTINATION, error.code)
         if error.code == "TLSFailed":
             out = "check that storage.endpoint is an https server, and storage.ca_file"
@@ -95,6 +95,11 @@ class Tellings:
             case BotoCoreError() | _:
                 what, out = "botocore refuses these settings", "check storage.url, storage.endpoint and storage.region"
         return self.failure(f"{what} ({code})", out, kind, code)
+
+    def other_bytes(self, wrong: str) -> StorageFailure:
+        """Say that a store seems to have something else than it was sent."""
+        out = "it is stored again; if the store is right, its ETag is no MD5: set storage.verify_digest = false"
+        return self.failure(wrong, out, FailureKind.PASSING, "DigestMismatch")
 
     def failure(self, what: str, out: str, kind: FailureKind, code: str, *, throttled: bool = False) -> StorageFailure:
         """Write one failure of this store: what is wrong, and the way out."""
@@ -155,10 +160,10 @@ def _told(skew_s: float) -> str:
     return f"{' '.join(parts) or '0 s'} {'behind' if skew_s > 0 else 'ahead of'}"
 
 
-def _untrusted(code: int, message: str) -> tuple[str, str]:
-    """Say what is wrong with a certificate, and what to do; the codes are X509_V_ERR_… of OpenSSL's x509_vfy.h."""
-    cause = " ".join(message.split()).rstrip(".")[:200]
-    match code:
+def _untrusted(distrust: Distrust) -> tuple[str, str]:
+    """Say what is wrong with a certificate, and what to do."""
+    cause = " ".join(distrust.message.split()).rstrip(".")[:200]
+    match distrust.code:
         case 10:  # expired
             out = "have the server's certificate renewed, or set the clock of this machine (NTP)"
         case 9:  # not yet valid
