@@ -29,14 +29,18 @@ void* or_throw(void* memory) {
 
 }  // namespace
 
-// Every allocation of the program goes through here; array forms end in these.
+// Every allocation of the program goes through here. Array forms too: those of the sanitizers do not end in these.
 void* operator new(std::size_t size) { return or_throw(counted(size)); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void* operator new(std::size_t size, std::align_val_t align) { return or_throw(counted(size, align)); }
 void* operator new(std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept {
   return counted(size, align);
 }
+void* operator new[](std::size_t size) { return or_throw(counted(size)); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }

@@ -115,10 +115,14 @@ TEST_F(ForkTest, AChildWaitsForNoLockThatAnotherThreadHeldAtTheFork) {
   holder.join();
 }
 
-TEST_F(ForkTest, AFeedThatIsOpenedInAChildIsClosedAndTheSamplerDoesNotStart) {
+TEST_F(ForkTest, AFeedThatIsOpenedInAChildIsClosedAndTheSamplerNeitherStartsNorTouchesItsTimers) {
   EXPECT_TRUE(in_forked_child([this] {
+    const int64_t next_tick_ns = sampler_->next_tick_ns();
     sampler_->start();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // a thread would fire the first tick
     const auto feed = sampler_->open_feed({kHour, {}});
+    sampler_->stop();
+    if (sampler_->next_tick_ns() != next_tick_ns || sampler_->counters().ticks != 0) return false;
     return sampler_->in_child() && feed->retired() && !feed->wanted() && !feed->push(frame_.view());
   }));
   sampler_->start();

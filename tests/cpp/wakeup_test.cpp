@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <limits>
 #include <thread>
 
 #include "stillcast/clock.h"
@@ -47,10 +46,14 @@ TEST(Wakeup, WhatIsDueAlreadyIsNotWaitedFor) {
   EXPECT_FALSE(wakeup.wait(-kLong));
 }
 
-TEST(Wakeup, TheLongestWaitIsOneToo) {
+// poll() counts milliseconds in an int, where this one would be none at all.
+TEST(Wakeup, AWaitOfWeeksIsOneToo) {
   Wakeup wakeup;
-  std::thread notifier([&wakeup] { wakeup.notify(); });
-  EXPECT_TRUE(wakeup.wait(std::numeric_limits<int64_t>::max()));
+  std::thread notifier([&wakeup] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // into the wait; if not, the test sees less
+    wakeup.notify();
+  });
+  EXPECT_TRUE(wakeup.wait(kNsPerMs << 32));
   notifier.join();
 }
 

@@ -74,6 +74,32 @@ work()
 """
 
 
+STOPPED_WHILE_A_CHILD_LIVES = """
+import os, signal, sys
+from pathlib import Path
+import stillcast
+from support.agents import GREY, settings
+from support.stills import wait_until
+
+with stillcast.Agent(settings(Path(sys.argv[1]))) as agent:
+    end, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        os.close(told)
+        os.read(end, 1)  # lives until the parent has closed its end
+        os._exit(0)
+with stillcast.Agent(settings(Path(sys.argv[1]))):
+    pass  # the child does not hold the lock of the spool
+os.close(told)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
 def test_an_agent_that_was_made_before_a_fork_can_be_started_in_each_child(tmp_path: Path) -> None:
     run(["-c", STARTED_IN_CHILDREN, str(tmp_path)])
     assert len(stored(tmp_path)) == 4
+
+
+def test_a_child_that_lives_on_does_not_hold_the_spool(tmp_path: Path) -> None:
+    run(["-c", STOPPED_WHILE_A_CHILD_LIVES, str(tmp_path)])
