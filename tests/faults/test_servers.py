@@ -65,8 +65,8 @@ def test_faults_of_the_network_and_kills_lose_nothing(
             f"network faults and SIGKILL, {request.node.callspec.params['server']} over TLS, engine {engine}",
             how=f"proxy refuses, slows, loses answers, stalls, {FAULT_S} s each; then {KILLS} kills at random",
             times=4 + KILLS,
-            happened=f"{len(bench.promised()):,} stills promised, stored with their bytes and announced; a new one stored "
-            f"{slowest:.2f} s after a fault at most",
+            happened=f"{len(bench.promised()):,} stills promised, stored with their bytes and announced; a new one "
+            f"stored {slowest:.2f} s after a fault at most",
             held="conservation, purity, liveness, one requestId each",
         )
 
