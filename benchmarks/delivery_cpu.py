@@ -18,6 +18,7 @@ import os
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -144,8 +145,9 @@ def server() -> Iterator[str]:
 
 def one_run(python: Path, stills: int, rate: float, url: str) -> dict[str, float]:
     """Every way once, in a process of its own."""
-    command = [sys.executable, __file__, "--stills", str(stills), "--rate", str(rate), "--child", url]
-    environment = {**os.environ, "PYTHONPATH": str(python)}
+    # -S: an editable installation would be found before PYTHONPATH.
+    command = [sys.executable, "-S", __file__, "--stills", str(stills), "--rate", str(rate), "--child", url]
+    environment = {**os.environ, "PYTHONPATH": f"{python}:{sysconfig.get_path('purelib')}"}
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
 
 

@@ -29,7 +29,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _OTHER: Final = "other"
 _STATUS: Final = re.compile(r"(?:status |HTTP)[1-5][0-9]{2}")
 _MISSED: Final = frozenset({"no_frame", "late", "closed", "encode_failed", "queue_full"})
-_REFUSED: Final = frozenset({"closed", "not_a_frame", "no_slot", "slot_too_small"})
+_REFUSED: Final = frozenset({"closed", "not_a_frame", "no_slot", "slot_too_small", "no_memory"})
 _CAPS: Final = ("max_bytes", "max_files", "max_age", "min_free", "max_feed_share")
 _DROPPED: Final = frozenset(_CAPS) | {f"{cap}_{state}" for cap in _CAPS for state in State}
 _CALLBACK: Final = frozenset(
@@ -94,6 +94,14 @@ _FAMILIES: Final = (
     _Family("counter", "refused_frames", "Pushes not taken.", lambda stats: stats.refused, "reason", _REFUSED),
     _Family("counter", "stills", "Stills captured, for a tick or a snapshot.", lambda stats: stats.stills),
     _Family("counter", "snapshots", "Stills captured for a snapshot alone.", lambda stats: stats.snapshots),
+    _Family(
+        "counter",
+        "missed_snapshots",
+        "Snapshots that were lost.",
+        lambda stats: stats.missed_snapshots,
+        "reason",
+        _MISSED,
+    ),
     _Family("gauge", "queued_stills", "Stills between encoder and spool.", lambda stats: stats.queued),
     _Family("counter", "spooled_stills", "Stills put into the spool.", lambda stats: stats.spooled),
     _Family("counter", "spool_failures", "Stills that could not be spooled.", lambda stats: stats.spool_failed),

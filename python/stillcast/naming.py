@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath
 from urllib.parse import unquote
 
 from stillcast.errors import StillcastError
+from stillcast.redaction import shown
 
 MAX_KEY_BYTES = 1024
 """S3's own limit for an object key in UTF-8."""
@@ -28,9 +28,6 @@ _KEY = re.compile(
 _NOT_PLAIN = re.compile(rb"[^A-Za-z0-9-]")
 _NOT_IN_PREFIX = re.compile(r"[^A-Za-z0-9]")
 _SID = re.compile(r"[0-9a-f]{32}")
-
-_SHOWN_CHARACTERS_MAX = 80
-_SHOWN_ITEMS_MAX = 6
 
 
 class ObjectKeyError(StillcastError, ValueError):
@@ -180,41 +177,6 @@ def check_prefix(prefix: object, *, name: str = "prefix") -> list[str]:
             f"{name}: {shown(prefix)} has {characters} characters with the slashes: use at most {PREFIX_CHARACTERS_MAX}"
         )
     return problems
-
-
-def shown(value: object) -> str:
-    """Write a value for a message: short, on one line, and harmless to a terminal.
-
-    Text stands in double quotes with control characters, invisible ones and lone surrogates escaped.
-    """
-    match value:
-        case str():
-            return f'"{printable(value)}"'
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case list() | tuple():
-            more = ", ..." if len(value) > _SHOWN_ITEMS_MAX else ""
-            items = ("[...]" if isinstance(item, list | tuple) else shown(item) for item in value[:_SHOWN_ITEMS_MAX])
-            return f"[{', '.join(items)}{more}]"
-        case int() if value.bit_length() > 128:  # writing it out takes long and has a limit of digits
-            return f"an integer of {value.bit_length()} bits"
-        case int() | float() | datetime():
-            return str(value)
-        case PurePath():
-            return f'"{printable(str(value))}"'
-        case Mapping():
-            return "a table"
-    return f"a {type(value).__name__}"
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would not show as it is, and cut what is long from the middle."""
-    if len(text) > _SHOWN_CHARACTERS_MAX:
-        half = (_SHOWN_CHARACTERS_MAX - 3) // 2
-        text = f"{text[:half]}...{text[-half:]}"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _part_wrong(part: object) -> str | None:

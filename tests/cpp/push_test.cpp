@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 #include "allocations.h"
@@ -76,6 +77,27 @@ TEST_F(PushTest, OfTwoThreadsAtOneGateOneCopies) {
   }
   other.join();
   EXPECT_EQ(copied, kRounds);
+}
+
+TEST_F(PushTest, ASlotThatIsInUseWhileTheOthersGrowGrowsWhenItComesFree) {
+  OwnedFrame large(PixelFormat::kBgra, 640, 480);
+  std::array<std::shared_ptr<Feed>, 4> others;
+  for (auto& other : others) other = sampler_.open_feed({1000 * kNsPerSecond, {}});
+  std::thread host([this] {
+    clock_->set();
+    EXPECT_TRUE(feed_->push(frame_.view()));  // asks for the time with its slot in hand
+  });
+  clock_->wait_until_caught(host);
+  EXPECT_FALSE(others[0]->push(large.view()));
+  sampler_.step();
+  EXPECT_TRUE(others[0]->push(large.view()));
+  clock_->release(host);
+  host.join();
+  sampler_.step();
+  for (const auto& other : others) {
+    other->request_snapshot();
+    EXPECT_TRUE(other->push(large.view()));
+  }
 }
 
 TEST_F(PushTest, AFrameThatComesWhileTheSamplerStopsIsLetGoOf) {

@@ -24,10 +24,10 @@ from stillcast.naming import format_object_key, new_sid, parse_object_key
 from stillcast.receiver import Receiver
 from stillcast.spool import Spool, State
 from stillcast.stills import Still
+from support.canaries import WEBHOOK_SECRET as SECRET
 from support.cli import environment, running, settings, stillcast
+from support.settings import write_secret
 from support.stills import make_spool
-
-SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
 
 def test_the_version_is_told() -> None:
@@ -208,7 +208,7 @@ def post(url: str, body: bytes) -> int:
 
 
 def test_receive_prints_good_callbacks_and_says_what_is_wrong_with_others(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(SECRET + "\n")
+    write_secret(tmp_path / "secret", SECRET + "\n")
     with running("receive", "--port", "0", "--secret-file", tmp_path / "secret", "--json") as server:
         url = server.wait_for("listening on ").split()[3].rstrip(",")
         more = f'secret_file = "{tmp_path / "secret"}"\n'

@@ -208,6 +208,17 @@ def test_purge_keeps_what_is_younger_and_what_is_not_named(tmp_path: Path) -> No
     assert places(tmp_path) == {young.sid: "dead"}
 
 
+def test_commands_about_a_spool_drop_nothing_to_keep_its_caps(tmp_path: Path) -> None:
+    with spool_of(tmp_path) as spool:
+        kept = {spooled(spool, State.READY, age=timedelta(days=10)).sid: "ready" for _ in range(3)}
+        spooled(spool, State.DEAD)
+    file = settings(tmp_path)
+    file.write_text(file.read_text().replace("[spool]\n", "[spool]\nmax_files = 1\nmax_age = 60\n"))
+    assert stillcast("spool", "purge", "--yes", "-c", file).returncode == 0
+    assert stillcast("check", "-c", file).returncode == 0
+    assert places(tmp_path) == kept
+
+
 @pytest.mark.parametrize(("said", "status", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1)])
 def test_purge_asks_on_a_terminal(tmp_path: Path, said: str, status: int, left: int) -> None:
     with spool_of(tmp_path) as spool:

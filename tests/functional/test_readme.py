@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import stillcast
-from support.settings import clear_environment
+from support.settings import clear_environment, write_secret
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -50,8 +50,7 @@ def test_the_embedding_code_runs_and_stores_a_still(tmp_path: Path) -> None:
 
 
 def test_the_settings_load(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("of the README")
+    secret = write_secret(tmp_path / "secret", "of the README")
     text = block("toml").replace("/etc/stillcast/secret", str(secret))
     (tmp_path / "whole.toml").write_text(text)
     config = stillcast.AgentConfig.load(tmp_path / "whole.toml")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -16,13 +19,13 @@ from stillcast.naming import parse_object_key
 from stillcast.receiver import Receiver
 from support.bucket import assert_bucket_is_as_announced
 from support.callback_server import CallbackServer, Talk, answer
+from support.canaries import WRONG_SECRET
 from support.cli import stillcast
 from support.s3_settings import EXTRA_INFO, s3_settings
 from support.servers import PUTTER_KEY, PUTTER_SECRET, SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, seaweedfs
 from support.stills import WEBHOOK_SECRET
 from support.streams import free_port
 
-WRONG_SECRET = "not/the+secret"
 SECRETS = (
     SECRET_KEY,
     WRITER_SECRET,
@@ -264,3 +267,17 @@ def test_every_problem_of_the_settings_is_one_line_and_nothing_is_tried(store: S
     (callback,) = [line for line in lines if line.startswith("callback.url: ")]
     assert "sends in the clear over a network: use https, or set callback.allow_http = true" in callback
     assert set(store.all_keys()) == kept
+
+
+@pytest.mark.parametrize(("ahead_s", "words"), [(300, "behind the store's"), (-300, "ahead of the store's")])
+def test_a_clock_that_is_off_is_told_though_the_store_takes_the_canary(
+    store: S3Server, receiver: Receiver, tmp_path: Path, ahead_s: float, words: str
+) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead_s), usegmt=True)
+    with CallbackServer(answer(200, b"", f"Date: {date}"), answer(403, b"")) as odd:
+        storage = {"endpoint": odd.url.split("/stills")[0], "ca_file": None, "verify_digest": False}
+        done = check(s3_settings(tmp_path, store, receiver.url, {"storage": storage}))
+    assert done.returncode == 0
+    steps = steps_of(done)
+    assert [status for status, _ in steps.values()] == ["ok", "ok", "warning", "ok", "ok"]
+    assert re.search(rf"but this clock is (29[5-9]|30[0-5]) s {words}: set it \(NTP\)", steps["store"][1])

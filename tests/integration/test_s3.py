@@ -141,7 +141,7 @@ def test_a_server_of_an_unknown_ca_is_not_trusted(any_server: S3Server, engine: 
 def test_a_clock_that_is_two_hours_off_is_named_with_how_much(weed: S3Server) -> None:
     with closing(S3Store(config_of(weed), clock=lambda: time.time() - 7200)) as store:
         with pytest.raises(
-            StorageFailure, match="RequestTimeTooSkewed .*clock is (2 h|1 h 59 min) .*behind"
+            StorageFailure, match=r"RequestTimeTooSkewed .*clock is (2 h|1 h 59 min) .*behind"
         ) as failure:
             store.put(make_still().object_key, b"jpeg")
         assert failure.value.kind is FailureKind.DESTINATION

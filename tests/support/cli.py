@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support import canaries
+
 COMMAND = (sys.executable, "-m", "stillcast.cli")
 _LIMIT_S = 100
 
@@ -25,7 +27,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def stillcast(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
+    done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(env),
         stdin=subprocess.DEVNULL,
@@ -34,6 +36,8 @@ def stillcast(*arguments: str | Path, env: Mapping[str, str] | None = None) -> s
         timeout=_LIMIT_S,
         check=False,
     )
+    canaries.refuse(done.stdout + done.stderr, "what the command wrote")
+    return done
 
 
 @dataclass
@@ -66,6 +70,7 @@ class Running:
         status = self.process.wait(_LIMIT_S)
         for reader in self.readers:
             reader.join(_LIMIT_S)
+        canaries.refuse("".join(self.out + self.err), "what the command wrote")
         return status
 
 

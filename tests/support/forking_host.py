@@ -18,8 +18,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -113,13 +113,37 @@ def end(ending: str, hosts: list[Host]) -> None:
     sys.exit(_STATUS)
 
 
-def status_of_child(ending: str, hosts: list[Host]) -> int:
+@contextmanager
+def locks_held(host: Host) -> Iterator[None]:
+    """A fork within the block copies locks that another thread holds, and that nobody in the child will let go of."""
+    agent, taken, over = host.agent, threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with agent._mutex, host.feed._mutex, agent._collector._mutex, agent._listeners._mutex:
+            taken.set()
+            over.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    taken.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        if not host.feed._native.in_child:
+            holder.join()
+
+
+def status_of_child(ending: str, hosts: list[Host], *, locked: bool) -> int:
+    held = locks_held(hosts[0]) if locked else nullcontext()
     if ending == "multiprocessing":
         process = multiprocessing.get_context("fork").Process(target=try_everything, args=(hosts[0],))
-        process.start()
+        with held:
+            process.start()
         process.join(_CHILD_MAY_TAKE_S)
         return _STATUS if process.exitcode == 0 else 1
-    pid = os.fork()
+    with held:
+        pid = os.fork()
     if pid == 0:
         signal.alarm(_CHILD_MAY_TAKE_S)
         try_everything(hosts[0])
@@ -131,10 +155,10 @@ def main(directory: str, callback_url: str, ending: str) -> None:
     hosts = [Host(Path(directory), callback_url)]
     hosts[0].start()
     statuses = []
-    for _ in range(_FORKS):
+    for fork in range(_FORKS):
         hosts[0].wait_for_stills(1)
         time.sleep(random.uniform(0, 0.05))  # somewhere in the way of a still
-        statuses.append(status_of_child(ending, hosts))
+        statuses.append(status_of_child(ending, hosts, locked=fork % 2 == 1))
     assert statuses == [_STATUS] * _FORKS, statuses
     hosts[0].wait_for_stills(5)  # the parent goes on
     hosts[0].feed.close()

@@ -24,10 +24,9 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from stillcast.naming import ObjectKeyError, parse_object_key
+from support.canaries import ACCESS_KEY, SECRET_KEY
 from support.s3_judge import Key, Refused, Request, check_request, crc32
 
-ACCESS_KEY = "STILLCASTTESTKEY"
-SECRET_KEY = "stillcast/test+secret"
 BUCKET = "test-artifacts"
 REGION = "us-east-1"
 _PATIENCE_S = 30.0

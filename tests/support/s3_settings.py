@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from support.servers import S3Server
+from support.settings import write_secret
 from support.stills import WEBHOOK_SECRET
 
 EXTRA_INFO = "room 1, née “été” ☃"
@@ -23,9 +24,9 @@ def s3_settings(directory: Path, server: S3Server, callback: str, changes: Chang
         callback: address that stills are announced to, extended and signed.
         changes: values by section and key that differ; None leaves a key out.
     """
-    (directory / "webhook-secret").write_text(WEBHOOK_SECRET + "\n")
+    write_secret(directory / "webhook-secret", WEBHOOK_SECRET + "\n")
     secret_key = str(server.settings()["secret_key"])
-    (directory / "secret-key").write_text(secret_key + "\n")
+    write_secret(directory / "secret-key", secret_key + "\n")
     storage = server.settings(secret_key=None, secret_key_file=str(directory / "secret-key"))
     sections: dict[str, dict[str, object]] = {
         "capture": {"interval": 0.5},

@@ -6,6 +6,7 @@ Each runs from an empty directory, is stopped by its own handle, and leaves noth
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -14,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,8 @@ import trustme
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-ACCESS_KEY = "STILLCASTTESTKEY"
-SECRET_KEY = "stillcast/test+secret"
-WRITER_KEY = "STILLCASTWRITEONLY"
-WRITER_SECRET = "stillcast/writer+secret"
-PUTTER_KEY = "STILLCASTPUTONLY"
-PUTTER_SECRET = "stillcast/putter+secret"
+from support.canaries import ACCESS_KEY, PUTTER_KEY, PUTTER_SECRET, SECRET_KEY, WRITER_KEY, WRITER_SECRET
+
 BUCKET = "test-artifacts"
 _PATIENCE_S = 60.0
 
@@ -111,10 +108,11 @@ def rclone(directory: Path) -> Iterator[S3Server]:
     data.mkdir()
     command = [
         *[_binary("rclone"), "serve", "s3", str(data), "--addr", f"127.0.0.1:{port}"],
-        *["--config", str(directory / "none.conf"), "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"],
+        *["--config", str(directory / "none.conf")],
         *["--cert", str(tls.certificate), "--key", str(tls.key)],
     ]
-    with _running(command, directory / "rclone.log", f"https://localhost:{port}", tls) as server:
+    keys = {"RCLONE_AUTH_KEY": f"{ACCESS_KEY},{SECRET_KEY}"}  # a command line is for everyone to read
+    with _running(command, directory / "rclone.log", f"https://localhost:{port}", tls, keys) as server:
         yield server
 
 
@@ -154,9 +152,14 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, endpoint: str, tls: _Tls) -> Iterator[S3Server]:
+def _running(
+    command: Sequence[str], log: Path, endpoint: str, tls: _Tls, variables: Mapping[str, str] | None = None
+) -> Iterator[S3Server]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        environment = {**os.environ, **(variables or {})}
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
     client = _client(endpoint, tls.ca_file)
     try:
         _wait_for_refusal(process, endpoint, tls.ca_file, log)

@@ -11,13 +11,12 @@ from stillcast.config import AgentConfig, CallbackConfig, CaptureConfig, SpoolCo
 from stillcast.errors import ConfigError
 
 SECTIONS = {"capture": CaptureConfig, "storage": StorageConfig, "callback": CallbackConfig, "spool": SpoolConfig}
-CANARY = "cAnArY-51b2"
 SOURCE = {"url": "rtmp://127.0.0.1/live/lobby", "cname": "lobby", "uid": "91"}
 
 
 def clear_environment(monkeypatch: pytest.MonkeyPatch, *, home: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("STILLCAST_", "XDG_")):
+        if name.startswith(("STILLCAST_", "XDG_", "CREDENTIALS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
 
@@ -32,3 +31,10 @@ def problems_of(path: object = None, **overrides: object) -> tuple[str, ...]:
 def only_problem_of(path: object = None, **overrides: object) -> str:
     (problem,) = problems_of(path, **overrides)
     return problem
+
+
+def write_secret(path: Path, secret: str | bytes, mode: int = 0o600) -> Path:
+    """Write a file with a secret, readable as its owner would make it."""
+    path.write_bytes(secret if isinstance(secret, bytes) else secret.encode())
+    path.chmod(mode)
+    return path

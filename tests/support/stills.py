@@ -10,9 +10,9 @@ from stillcast.config import CallbackConfig, StorageConfig
 from stillcast.naming import format_object_key, new_sid
 from stillcast.spool import Spool, SpoolItem, State
 from stillcast.stills import Still
+from support.canaries import WEBHOOK_SECRET  # noqa: F401  # tests take it from here too
 
 START = datetime(2020, 12, 16, 8, 11, 28, 672000, tzinfo=UTC)
-WEBHOOK_SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 
 
 class Clock:

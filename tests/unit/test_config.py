@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from stillcast.config import AgentConfig, CaptureConfig, SourceConfig
-from support.settings import CANARY, SOURCE, clear_environment, only_problem_of, problems_of
+from support.canaries import CANARY
+from support.settings import SOURCE, clear_environment, only_problem_of, problems_of, write_secret
 
 CONTRACT_TOML = """
 [capture]
@@ -58,8 +59,7 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_the_contracts_file_loads_with_every_value(write: Callable[[str], Path], tmp_path: Path):
-    secret = tmp_path / "secret"
-    secret.write_text("s3cr3t\n")
+    secret = write_secret(tmp_path / "secret", "s3cr3t\n")
     config = AgentConfig.load(write(CONTRACT_TOML.format(secret=secret)))
     assert config.capture == CaptureConfig(interval=2.0, max_size=(640, 360), quality=80)
     assert (config.storage.kind, config.storage.bucket) == ("s3", "test-artifacts")

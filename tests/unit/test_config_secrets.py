@@ -7,12 +7,11 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from stillcast.config import AgentConfig, StorageConfig
-from stillcast.config.addresses import without_secrets
 from stillcast.config.secret_values import webhook_key
 from stillcast.errors import ConfigError
-from support.settings import CANARY, SOURCE, clear_environment, only_problem_of, problems_of
-
-WEBHOOK_SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+from stillcast.redaction import without_secrets
+from support.canaries import CANARY, WEBHOOK_SECRET
+from support.settings import SOURCE, clear_environment, only_problem_of, problems_of, write_secret
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +20,11 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_secrets_come_from_files_without_the_line_end(tmp_path: Path):
-    for name, content in {"access": "AKIA1\r\n", "secret": " s p\n", "webhook": WEBHOOK_SECRET + "\n"}.items():
-        (tmp_path / name).write_text(content, newline="")
+    for name, content in {"access": "AKIA1\r\n", "secret": " s p\n", "webhook-secret": WEBHOOK_SECRET + "\n"}.items():
+        write_secret(tmp_path / name, content)
     config = AgentConfig.load(
         storage={"access_key_file": tmp_path / "access", "secret_key_file": str(tmp_path / "secret")},
-        callback={"secret_file": tmp_path / "webhook"},
+        callback={"secret_file": tmp_path / "webhook-secret"},
     )
     assert config.storage.credentials() == ("AKIA1", " s p")
     assert config.callback.secret == SecretStr(WEBHOOK_SECRET)
@@ -44,9 +43,9 @@ def test_secrets_come_from_files_without_the_line_end(tmp_path: Path):
     ],
 )
 def test_a_bad_secret_file_is_named_by_key_and_path(tmp_path: Path, key: str, content: bytes | None, expected: str):
-    path = tmp_path / "s"
+    path = tmp_path / "secret"
     if content is not None:
-        path.write_bytes(content)
+        write_secret(path, content)
     section, name = key.split(".")
     other = {"access_key": {"secret_key": "x"}, "secret_key": {"access_key": "x"}}.get(name, {})
     problems = problems_of(**{section: {f"{name}_file": str(path)} | other})

@@ -14,7 +14,7 @@ from stillcast.delivery import Delivery, DeliveryEvent
 from stillcast.delivery.waiting import LIVE_MAX
 from stillcast.spool import Spool, State
 from stillcast.storage import DirectoryStore
-from support.delivering import LONG_S, Run, after, put_and_offer, run_fixture, spool_fixture  # noqa: F401
+from support.delivering import LONG_S, Run, after, put_and_offer, run_fixture, settle, spool_fixture  # noqa: F401
 from support.fakes import ITEM, PASSING, FakeNotifier, FakeStore, failure
 from support.stills import make_spool, make_still, put, wait_until
 
@@ -152,6 +152,21 @@ def test_flush_waits_for_a_still_that_was_spooled_but_never_offered(
     put(spool)
     assert delivery.flush(LONG_S)
     assert len(store.objects) == 1
+
+
+def test_a_still_that_a_cap_dropped_during_its_upload_is_counted_once(spool: Spool, run: Run) -> None:
+    events: list[DeliveryEvent] = []
+
+    def answer(_key: str) -> None:
+        for name in spool.oldest(READY, 10):
+            spool.remove(READY, name)
+
+    store = FakeStore(answer)
+    delivery = run(store, FakeNotifier(), listener=events.append)
+    put_and_offer(spool, delivery, range(1))
+    wait_until(lambda: store.objects, "the upload")
+    settle(delivery)
+    assert (delivery.stats().stored, delivery.stats().announced, events) == (0, 0, [])
 
 
 def test_a_listener_that_raises_is_counted_and_harms_nothing(spool: Spool, run: Run) -> None:

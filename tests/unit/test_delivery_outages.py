@@ -88,7 +88,10 @@ def test_a_mended_store_takes_a_new_still_within_the_longest_wait_for_a_probe(
     put_and_offer(spool, delivery, range(10))
     for _ in range(200):  # so long that every wait has its full length
         clock.step(delivery)
-    down.off()
+    tries = len(store.puts)
+    while len(store.puts) == tries:
+        clock.step(delivery, 0.5)
+    down.off()  # just after a probe, so that the next one is as far away as can be
     (live,) = put_and_offer(spool, delivery, range(100, 101))
     clock.step(delivery, PROBE_CAP_S)
     wait_until(lambda: live.object_key in store.objects, "the live still")

@@ -33,6 +33,7 @@ BUSY = replace(
     stills=90,
     missed={"no_frame": 7, "late": 3},
     refused={"no_slot": 1},
+    missed_snapshots={"queue_full": 2},
     spooled=90,
     waiting_store=5,
     waiting_announce=4,

@@ -120,3 +120,15 @@ def test_a_name_that_is_no_spool_file_reaches_no_file(spool: Spool, name: str) -
     with pytest.raises(SpoolError, match="is no name of a spooled still"):
         spool.remove(READY, name)
     assert (spool.path / "lock").exists()
+
+
+def test_a_link_with_the_name_of_a_still_is_not_followed(spool: Spool, tmp_path: Path) -> None:
+    good = put(spool)
+    (tmp_path / "elsewhere.jpg").write_bytes(spool_file(spool, READY, good.name).read_bytes())
+    spool_file(spool, READY, NAME).symlink_to(tmp_path / "elsewhere.jpg")
+    assert spool.oldest(READY, 9) == [good.name]
+    with pytest.raises(SpoolError, match="cannot read a spooled still"):
+        spool.read(READY, NAME)
+    spool.close()
+    spool.open()
+    assert spool.counts()[READY] == 1

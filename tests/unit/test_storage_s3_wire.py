@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -23,6 +25,7 @@ from stillcast.storage.s3.answer import Answer, BrokenOffError, NotHttpError, re
 from stillcast.storage.s3.connection import Route
 from stillcast.storage.s3.signing import Keys, Signer
 from support import s3_faults
+from support.connect_proxy import ConnectProxy
 from support.s3_front import Behaviour, S3Front
 from support.s3_stores import KEY, failed_put, kind_and_code, opened
 from support.stills import wait_until
@@ -243,6 +246,39 @@ def test_proxies_of_the_environment_are_used_and_told(front: S3Front, monkeypatc
     with opened(front) as store:
         store.put(KEY, b"jpeg")
         assert front.facts[-1].request.proxied is None
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["http-proxy", "https-proxy"])
+def test_a_tunnel_through_a_proxy_is_end_to_end_encrypted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_encrypted: bool
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    contexts = [ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2)]
+    authority.issue_cert("elsewhere.invalid").configure_cert(contexts[0])
+    authority.issue_cert("localhost").configure_cert(contexts[1])
+    with (
+        S3Front(tls=contexts[0]) as front,
+        ConnectProxy(front.port, tls=contexts[1] if is_encrypted else None) as proxy,
+    ):
+        scheme = "https" if is_encrypted else "http"
+        monkeypatch.setenv("https_proxy", f"{scheme}://user:pass@localhost:{proxy.port}")
+        with opened(front, endpoint="https://elsewhere.invalid:8333", ca_file=tmp_path / "ca.pem") as store:
+            for _ in range(3):
+                store.put(KEY, b"x" * 100_000)
+        assert front.objects[KEY].writes == 3
+        (head,) = proxy.heads
+        assert head.startswith("CONNECT elsewhere.invalid:8333 HTTP/1.1\r\n")
+        assert "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in head
+
+
+def test_a_proxy_that_refuses_passes_and_is_named(monkeypatch: pytest.MonkeyPatch, front: S3Front) -> None:
+    with ConnectProxy(front.port, status=407) as proxy:
+        monkeypatch.setenv("https_proxy", f"localhost:{proxy.port}")
+        with opened(front, endpoint="https://elsewhere.invalid") as store:
+            failure = failed_put(store)
+    assert kind_and_code(failure) == (FailureKind.PASSING, "ProxyConnectionError")
+    assert "HTTPS_PROXY" in str(failure)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from stillcast.config import AgentConfig, FeedConfig, checked
 from stillcast.delivery import Delivery, DeliveryStats
 from stillcast.errors import ClosedError, ConfigError
 from stillcast.naming import ObjectKeyError, format_object_key
+from stillcast.redaction import LogRedaction, Redactor
 from stillcast.spool import Spool
 from stillcast.spool.requests import Inbox
 from stillcast.stills import Still
@@ -57,6 +58,7 @@ class Agent:
     # Nothing of it runs before start(), but threads, locks and pipes belong to the process that made them.
     def _build(self) -> None:
         config = self._config
+        self._redaction = LogRedaction(Redactor(config.secrets()))
         reports = config.callback.report_failures and config.callback.url is not None
         self._capture = Capture(report_missed=reports)
         self._listeners = Listeners(self._listeners.functions)
@@ -101,6 +103,7 @@ class Agent:
             if self._started:
                 raise ClosedError("agent: was started before: make a new Agent")
             self._started = True
+        self._redaction.start()
         try:
             self._spool.open()
             self._delivery.start()
@@ -155,6 +158,7 @@ class Agent:
             self._listeners.stop(max(0.1, deadline - time.monotonic()))
         finally:
             self._spool.close()
+            self._redaction.stop()
             self._over.set()
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ from typing import Final, Protocol, Self
 
 from stillcast.capture import CapturedPicture, Frame, NativeFeed
 from stillcast.errors import ClosedError, NoFrameError
-from stillcast.naming import shown
+from stillcast.redaction import shown
 from stillcast.stills import Still
 
 _IN_WORK_S: Final = 5.0

@@ -192,7 +192,9 @@ class Notifier:
     def _trust(self) -> ssl.SSLContext:
         path = self._config.ca_file
         try:
-            return ssl.create_default_context(cafile=str(path) if path else None)
+            context = ssl.create_default_context(cafile=str(path) if path else None)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever this system's OpenSSL would allow
+            return context
         except (OSError, ssl.SSLError) as error:
             text = f"callback.ca_file: {path}: cannot be used ({error.strerror or error}): give it PEM certificates"
             raise CallbackError(text) from error

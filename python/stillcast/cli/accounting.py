@@ -28,6 +28,7 @@ def account(stats: AgentStats, *, announces: bool) -> str:
     lines.append("stills: " + ", ".join(after))
     for name, counts in (
         ("frames refused", stats.refused),
+        ("snapshots missed", stats.missed_snapshots),
         ("stills dropped", stats.dropped),
         ("store failures", stats.store_failures),
         ("callback failures", stats.callback_failures),

@@ -19,10 +19,10 @@ from stillcast.capture import Frame, encode_still
 from stillcast.cli.check_spool import look_at_spool
 from stillcast.cli.status import FAILED
 from stillcast.config import AgentConfig
-from stillcast.config.addresses import without_secrets
 from stillcast.errors import StillcastError
 from stillcast.metrics import SKEW_S
 from stillcast.naming import format_object_key, new_sid
+from stillcast.redaction import without_secrets
 from stillcast.spool import SpoolItem
 from stillcast.stills import EncodedStill
 from stillcast.storage import StorageFailure, open_store

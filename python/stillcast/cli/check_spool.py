@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from stillcast.cli.sizes import in_words
+from stillcast.cli.spool_choice import without_caps
 from stillcast.config import SpoolConfig
 from stillcast.errors import SpoolError
 from stillcast.spool import Spool, SpoolInUseError, State
 from stillcast.spool.errors import spool_errors
+from stillcast.spool.filesystem import is_in_memory, kind
 
-_MOUNTS: Final = Path("/proc/self/mountinfo")
 _TMP: Final = "tmp"
 
 
@@ -34,7 +35,7 @@ def look_at_spool(config: SpoolConfig) -> tuple[str, str]:
     with spool_errors(below, "look at the disk"):
         free = shutil.disk_usage(below).free
         used = _bytes_used(config.path)
-    facts = f"{config.path} on {_file_system(below)}, {in_words(free)} free: {how}"
+    facts = f"{config.path} on {kind(below) or 'a disk'}, {in_words(free)} free: {how}"
     if trouble := _shortage(config, free, used):
         return "warning", f"{facts}; {trouble}"
     return "ok", facts
@@ -42,18 +43,21 @@ def look_at_spool(config: SpoolConfig) -> tuple[str, str]:
 
 def _try_to_use(config: SpoolConfig) -> str:
     if not config.path.exists():
-        return _would_be_made(config.path)
+        return _would_be_made(config.path, allow_memory=config.allow_tmpfs)
     if (owner := config.path.stat().st_uid) != os.geteuid():
         return f"not tried, because it belongs to user {owner}: run this as that user"
     try:
-        with Spool.of(config), spool_errors(config.path, "write"):
+        with Spool.of(without_caps(config)), spool_errors(config.path, "write"):
             _write_something(config.path / _TMP)
     except SpoolInUseError as error:
         return f"in use by {error.owner}, so not tried"
     return "opened and written"
 
 
-def _would_be_made(path: Path) -> str:
+def _would_be_made(path: Path, *, allow_memory: bool) -> str:
+    if not allow_memory and is_in_memory(path):
+        lost = "is in memory, where a restart of the machine loses every still"
+        raise SpoolError(f"spool.path: {path}: {lost}: name a disk, or set spool.allow_tmpfs = true")
     parent = _existing(path)
     if not parent.is_dir():
         raise SpoolError(f"spool.path: {path}: {parent} is a file: set spool.path to a directory")
@@ -99,16 +103,3 @@ def _shortage(config: SpoolConfig, free: int, used: int) -> str | None:
         way_out = f"lower it to what the disk can hold, {in_words(room)}, or free space"
         return f"spool.max_bytes: {in_words(config.max_bytes)}: the disk cannot hold it: {way_out}"
     return None
-
-
-def _file_system(path: Path) -> str:
-    """Name the kind of file system that a directory is on."""
-    device = os.stat(path).st_dev  # noqa: PTH116
-    numbers = f"{os.major(device)}:{os.minor(device)}"
-    try:
-        lines = _MOUNTS.read_text(errors="replace").splitlines()
-    except OSError:
-        return "a disk"
-    # man 5 proc: "36 35 98:0 /root /mount/point options optional... - ext4 /dev/sda1 options"
-    kinds = (line.partition(" - ")[2].split()[0] for line in lines if line.split()[2] == numbers)
-    return next(kinds, "a disk")

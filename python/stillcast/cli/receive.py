@@ -10,11 +10,11 @@ import typer
 
 from stillcast.cli.status import FAILED, plain, say
 from stillcast.cli.stopping import stop_signals
+from stillcast.config.secret_files import read_secret
 from stillcast.errors import ConfigError
 from stillcast.naming import format_utc
 from stillcast.receiver import ReceivedStill, Receiver
-
-_SECRET_BYTES_MAX = 4096
+from stillcast.redaction import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,9 @@ def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(_SECRET_BYTES_MAX).strip()
-    except UnicodeDecodeError:
-        raise ConfigError(f"--secret-file: {path}: is not text: give the file of callback.secret_file") from None
-    except OSError as error:
-        text = f"--secret-file: {path}: cannot be read ({error.strerror or error}): check the path and its permissions"
-        raise ConfigError(text) from None
+        return read_secret(path).strip()
+    except ValueError as error:
+        raise ConfigError(f"--secret-file: {shown(path)}: {error}") from None
 
 
 def _print_line(still: ReceivedStill) -> None:

@@ -11,7 +11,7 @@ from typing import Self
 from stillcast.config import AgentConfig, SpoolConfig
 from stillcast.config.rules import duration
 from stillcast.errors import ConfigError
-from stillcast.naming import shown
+from stillcast.redaction import shown
 from stillcast.spool import Spool, SpoolEntry, State
 
 
@@ -74,7 +74,7 @@ class Choice:
 
 
 def spool_settings(config_path: Path | None, path: Path | None) -> SpoolConfig:
-    """Load the settings of a spool, or take its directory for what they are about.
+    """Load the settings of a spool, or take its directory for what they are about; without caps.
 
     Raises:
         ConfigError: both were given, or the settings are wrong.
@@ -82,8 +82,13 @@ def spool_settings(config_path: Path | None, path: Path | None) -> SpoolConfig:
     if config_path and path:
         raise ConfigError(f"--path: {path}: says the same as --config: use one of them")
     settings = AgentConfig.load(config_path).spool
-    # Nothing new is put into a spool that is given by its path, so nobody is warned of memory.
-    return settings.model_copy(update={"path": path, "allow_tmpfs": True}) if path else settings
+    return without_caps(settings.model_copy(update={"path": path, "allow_tmpfs": True}) if path else settings)
+
+
+def without_caps(settings: SpoolConfig) -> SpoolConfig:
+    """Have a spool opened without anything being dropped: that is for its agent to do, by the caps that it has."""
+    endless = {"max_bytes": 1 << 60, "max_files": 1 << 60, "max_age": 1e11, "min_free": 0}
+    return settings.model_copy(update=endless)
 
 
 def _state(text: str) -> State:

@@ -20,7 +20,7 @@ from stillcast.cli.spool_following import Following, Outcome
 from stillcast.cli.status import FAILED, say
 from stillcast.cli.stopping import StopSignal, stop_signals
 from stillcast.config import AgentConfig
-from stillcast.delivery import Delivery
+from stillcast.delivery import Delivery, DeliveryStats
 from stillcast.errors import ConfigError
 from stillcast.spool import Spool, SpoolEntry, SpoolInUseError, State
 from stillcast.spool.requests import STILLS_MAX, Answer, Request, ask, fulfil
@@ -46,11 +46,11 @@ class _Owner:
 
     Attributes:
         fulfil: does what is asked.
-        hopeless: why nothing more will be delivered; None while that is not known.
+        stats: of the delivery; None where it is another process's.
     """
 
     fulfil: Callable[[Request], Answer]
-    hopeless: Callable[[], str | None]
+    stats: Callable[[], DeliveryStats | None]
 
 
 def retry(options: RetryOptions) -> None:
@@ -111,10 +111,14 @@ def _retried(
 def _followed(following: Following, owner: _Owner, wait_s: float, stop: StopSignal) -> Iterator[Outcome]:
     while not following.is_over:
         yield from following.look()
-        if stop.was_asked or following.idle_s > wait_s:
-            yield from following.give_up("was interrupted" if stop.was_asked else f"nothing moved for {wait_s:g} s")
-        elif (reason := owner.hopeless()) is not None:
-            yield from following.give_up(reason)
+        stats = owner.stats()
+        if stop.was_asked:
+            yield from following.give_up("was interrupted")
+        elif stats is not None and stats.parked is not None:
+            yield from following.give_up(stats.parked)
+        elif following.idle_s > wait_s:
+            held = stats.callbacks_parked if stats is not None else None
+            yield from following.give_up(held or f"nothing moved for {wait_s:g} s")
         else:
             stop.pause()
 
@@ -129,7 +133,7 @@ def _owner(config: AgentConfig, spool: Spool) -> Iterator[_Owner]:
         return
     try:
         with _delivering(config, spool) as delivery:
-            yield _Owner(partial(fulfil, spool), lambda: delivery.stats().parked)
+            yield _Owner(partial(fulfil, spool), delivery.stats)
     finally:
         spool.close()
 

@@ -2,14 +2,8 @@
 
 from stillcast.config.agent_config import AgentConfig
 from stillcast.config.arguments import checked
-from stillcast.config.sections import (
-    CallbackConfig,
-    CaptureConfig,
-    FeedConfig,
-    SourceConfig,
-    SpoolConfig,
-    StorageConfig,
-)
+from stillcast.config.feeds import FeedConfig, SourceConfig
+from stillcast.config.sections import CallbackConfig, CaptureConfig, SpoolConfig, StorageConfig
 
 __all__ = [
     "AgentConfig",

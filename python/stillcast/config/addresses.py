@@ -11,15 +11,7 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 from stillcast.config.rules import filled_text
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# Up to the last "@": a password that nobody percent-encoded may have any character.
-_USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
-_AFTER_PATH = re.compile(r"([?#]).+", re.DOTALL)
 _URL_RIGHT = "use s3://bucket or file:///absolute/path"
-
-
-def without_secrets(address: str) -> str:
-    """Mask what an address may carry for a few eyes only: user, password, query and fragment."""
-    return _AFTER_PATH.sub(r"\1<hidden>", _USER_INFO.sub(r"\1<hidden>@", address))
 
 
 def storage_url(value: object) -> object:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from stillcast.config import layers, problems
-from stillcast.config.sections import CallbackConfig, CaptureConfig, SourceConfig, SpoolConfig, StorageConfig
+from stillcast.config.feeds import SourceConfig
+from stillcast.config.kinds import Section
+from stillcast.config.secret_files import credentials_layer
+from stillcast.config.sections import CallbackConfig, CaptureConfig, SpoolConfig, StorageConfig
 from stillcast.errors import ConfigError
 
 # Note [Why not pydantic-settings]: a variable has two spellings here, one that misses its key is an error and not
@@ -20,7 +24,7 @@ _SECTIONS: layers.Sections = {
 }
 
 
-class AgentConfig(BaseModel):
+class AgentConfig(Section):
     """All settings of an agent; frozen. Made by ``load``, or from sections that are models already.
 
     Attributes:
@@ -31,8 +35,6 @@ class AgentConfig(BaseModel):
         source: what ``stillcast run`` captures from; no two of the same cname and uid.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     capture: CaptureConfig = Field(default_factory=CaptureConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     callback: CallbackConfig = Field(default_factory=CallbackConfig)
@@ -41,7 +43,7 @@ class AgentConfig(BaseModel):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, **overrides: object) -> AgentConfig:
-        """Read the settings: a TOML file, over it the environment, over that the overrides, key by key.
+        """Read the settings: systemd's credentials, over them a TOML file, the environment, the overrides, key by key.
 
         Files that hold secrets are read here, once.
 
@@ -60,7 +62,8 @@ class AgentConfig(BaseModel):
         from_file = {} if path is None else layers.read_file(path, found)
         file_failed = bool(found)
         from_environment, origins = layers.read_environment(os.environ, _SECTIONS, found)
-        given = layers.merge((from_file, from_environment, overrides), _SECTIONS, found)
+        credentials = credentials_layer(os.environ, found)
+        given = layers.merge((credentials, from_file, from_environment, overrides), _SECTIONS, found)
         origins = {key: name for key, name in origins.items() if not _has(overrides, key)}
         # Without the file, what is missing from it would be reported as missing.
         if not file_failed:
@@ -68,6 +71,11 @@ class AgentConfig(BaseModel):
             if config is not None and not found:
                 return config
         raise ConfigError(found)
+
+    def secrets(self) -> Iterator[str]:
+        """Give every secret of every section in the clear, for a ``Redactor``."""
+        for section in (self.storage, self.callback, *self.source):
+            yield from section.secrets()
 
 
 def _validated(given: dict[str, object], origins: dict[str, str], found: list[str]) -> AgentConfig | None:

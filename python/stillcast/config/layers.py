@@ -12,14 +12,15 @@ from typing import get_origin
 
 from pydantic import BaseModel
 
-from stillcast.config.secret_values import HIDDEN
-from stillcast.naming import printable, shown
+from stillcast.redaction import HIDDEN, printable, shown
 
 Layer = Mapping[str, object]
 Sections = Mapping[str, type[BaseModel]]
 
 LIST_SECTION = "source"
 ENVIRONMENT_PREFIX = "STILLCAST_"
+
+_FILE = "_file"
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _FILE_RIGHT = "give the path of a TOML file"
@@ -77,6 +78,8 @@ def read_environment(
 def merge(layers: Iterable[Layer], sections: Sections, problems: list[str]) -> dict[str, object]:
     """Lay the layers over each other, the last on top: sections key by key, the list of sources as a whole.
 
+    A secret and its file are one key here: the upper layer's form of it is the one that counts.
+
     Returns:
         A new dict with every known section, and with what is unknown for the models to refuse.
     """
@@ -86,7 +89,7 @@ def merge(layers: Iterable[Layer], sections: Sections, problems: list[str]) -> d
             if section not in sections:
                 merged[section] = content
             elif isinstance(content, Mapping):
-                merged[section] = {**_mapping(merged[section]), **content}
+                merged[section] = {**_without_rivals(_mapping(merged[section]), content), **content}
             else:
                 problems.append(
                     f"{section}: {_shown_section(content)}: is no section: use [{section}] with keys below it"
@@ -158,6 +161,13 @@ def _json(given: str) -> object:
         return json.loads(given)
     except (ValueError, RecursionError):
         return given
+
+
+def _without_rivals(below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
+    """Take out of a lower layer the file of a secret that the upper one gives, and the secret whose file it gives."""
+    given = {key for key, value in above.items() if value is not None and isinstance(key, str)}
+    rivals = {f"{key}{_FILE}" for key in given} | {key.removesuffix(_FILE) for key in given if key.endswith(_FILE)}
+    return {key: value for key, value in below.items() if key not in rivals}
 
 
 def _mapping(content: object) -> Mapping[str, object]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from stillcast.config.addresses import without_secrets
+from stillcast.config.feeds import SourceConfig
 from stillcast.config.layers import LIST_SECTION, Sections, closest
 from stillcast.config.rules import ProblemsError
-from stillcast.config.secret_values import HIDDEN
-from stillcast.config.sections import SourceConfig
-from stillcast.naming import printable, shown
-
-SECRETS = frozenset({"access_key", "secret_key", "session_token", "secret"})
-
-_SOUNDS_SECRET = re.compile(r"secret|key|token|pass|pwd|cred|auth|sign", re.IGNORECASE)
+from stillcast.redaction import HIDDEN, SECRETS, printable, shown, sounds_secret, without_secrets
 
 
 def problems_of(error: ValidationError, sections: Sections, origins: Mapping[str, str]) -> Iterator[str]:
@@ -86,7 +79,7 @@ def _unknown(found: ErrorDetails, sections: Sections) -> str:
 
 def _may_be_shown(key: str, meant: str | None, value: object) -> bool:
     """Say whether an unknown key's value is surely no misspelt secret."""
-    if _SOUNDS_SECRET.search(key) or meant in SECRETS:
+    if sounds_secret(key) or meant in SECRETS:
         return False
     return meant is not None or isinstance(value, bool | int | float)
 

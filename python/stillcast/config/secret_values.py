@@ -9,14 +9,12 @@ from pathlib import Path
 
 from pydantic import SecretStr, ValidationInfo
 
+from stillcast.config import secret_files
 from stillcast.config.rules import ProblemsError, control_characters, text
-from stillcast.naming import shown
+from stillcast.redaction import HIDDEN
 
-HIDDEN = "<hidden>"
 WEBHOOK_KEY_BYTES = (24, 64)
 """Shortest and longest symmetric secret of the Standard Webhooks specification, section "Signature scheme"."""
-
-_FILE_BYTES_MAX = 64 * 1024
 
 
 def secret_text(value: object) -> str:
@@ -76,23 +74,6 @@ def from_file_if_given(
     if value is not None:
         raise ProblemsError([f"{key}: {HIDDEN}: stands beside {key}_file: use one of the two"])
     try:
-        return SecretStr(rule(_read(path)))
-    except OSError as error:
-        wrong = f"cannot be read ({error.strerror}): give the path of a readable file"
-    except UnicodeDecodeError:
-        wrong = "is not UTF-8 text: write the secret alone into it"
+        return SecretStr(rule(secret_files.read_secret(path)))
     except ValueError as error:
-        wrong = str(error)
-    raise ProblemsError([f"{key}_file: {shown(str(path))}: {wrong}"])
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        # Bounded: the path may name a device that never ends.
-        content = file.read(_FILE_BYTES_MAX + 1)
-    if len(content) > _FILE_BYTES_MAX:
-        raise ValueError("is too large for a secret: write the secret alone into it")
-    secret = content.decode().rstrip("\r\n")
-    if not secret.strip():
-        raise ValueError("is empty: write the secret into it")
-    return secret
+        raise secret_files.file_problem(f"{key}_file", path, error) from None

@@ -7,39 +7,28 @@ key that broke its own rule is missing. So one pass finds every problem, and non
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_serializer,
-)
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_serializer
 from pydantic import field_validator as rule_on
 
 from stillcast.config import addresses, rules, secret_values
+from stillcast.config.kinds import (
+    ExtraInfo,
+    Flag,
+    Interval,
+    OptionalFile,
+    OptionalSecret,
+    OptionalSecretFile,
+    Quality,
+    Section,
+    Size,
+)
 from stillcast.config.rules import ProblemsError
-from stillcast.config.secret_values import HIDDEN
 from stillcast.errors import ConfigError
-from stillcast.naming import shown
-
-Interval = Annotated[float, BeforeValidator(rules.number(0.05, 86400, "seconds"))]
-Size = Annotated[tuple[int, int], BeforeValidator(rules.size)]
-Quality = Annotated[int, BeforeValidator(rules.whole_number(1, 100, "a whole number"))]
-ExtraInfo = Annotated[str, BeforeValidator(rules.extra_info)]
-Flag = Annotated[bool, BeforeValidator(rules.flag)]
-FilledText = Annotated[str, BeforeValidator(rules.filled_text)]
-OptionalFile = Annotated[Path | None, BeforeValidator(rules.optional(rules.existing_file))]
-# Not an existing file yet: who reads the secret tells one that is missing from one that cannot be read.
-OptionalSecretFile = Annotated[Path | None, BeforeValidator(rules.optional(rules.path))]
-OptionalSecret = Annotated[SecretStr | None, BeforeValidator(rules.optional(secret_values.secret_text))]
-
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+from stillcast.redaction import HIDDEN, address_secrets, shown, without_secrets
 
 
 def _default_url() -> str:
@@ -63,7 +52,7 @@ def _home(variable: str, fallback: str) -> Path | None:
         return None
 
 
-class CaptureConfig(BaseModel):
+class CaptureConfig(Section):
     """When a still is taken and what it looks like.
 
     Attributes:
@@ -72,14 +61,12 @@ class CaptureConfig(BaseModel):
         quality: of the JPEG, 1 to 100.
     """
 
-    model_config = _MODEL
-
     interval: Interval = 2.0
     max_size: Size = (640, 360)
     quality: Quality = 80
 
 
-class StorageConfig(BaseModel):
+class StorageConfig(Section):
     """Where stills end.
 
     Attributes:
@@ -97,8 +84,6 @@ class StorageConfig(BaseModel):
         verify_digest: hold the ETag or checksum of the store's answer against our own.
         create_only: ask the store never to replace an object (``If-None-Match: *``).
     """
-
-    model_config = _MODEL
 
     url: Annotated[str, BeforeValidator(addresses.storage_url)] = Field(
         default_factory=_default_url, validate_default=True
@@ -174,6 +159,12 @@ class StorageConfig(BaseModel):
             raise ConfigError(f"storage.url: {shown(self.url)}: names no directory: use file:///absolute/path")
         return directory
 
+    def secrets(self) -> Iterator[str]:
+        """Give the keys and the token."""
+        for secret in (self.access_key, self.secret_key, self.session_token):
+            if secret is not None:
+                yield secret.get_secret_value()
+
     def renewed(self) -> StorageConfig:
         """Give the same settings with the files of the secrets read again.
 
@@ -193,7 +184,7 @@ class StorageConfig(BaseModel):
         return self.access_key.get_secret_value(), self.secret_key.get_secret_value()
 
 
-class CallbackConfig(BaseModel):
+class CallbackConfig(Section):
     """Who is told of each still, and how.
 
     Attributes:
@@ -209,8 +200,6 @@ class CallbackConfig(BaseModel):
         extended: send the still's facts too.
         ca_file: PEM file of the authorities to trust for ``url``; None means the usual ones.
     """
-
-    model_config = _MODEL
 
     allow_http: Flag = False
     url: Annotated[str | None, BeforeValidator(rules.optional(addresses.callback_url))] = None
@@ -239,8 +228,19 @@ class CallbackConfig(BaseModel):
     def _from_file(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         return secret_values.from_file_if_given(value, info, section="callback", rule=secret_values.webhook_secret)
 
+    @field_serializer("url")
+    def _dump_url(self, url: str | None) -> str | None:
+        return url and without_secrets(url)
 
-class SpoolConfig(BaseModel):
+    def secrets(self) -> Iterator[str]:
+        """Give the secret, and what the address has behind its path."""
+        if self.secret is not None:
+            yield self.secret.get_secret_value()
+            yield self.secret.get_secret_value().removeprefix("whsec_")
+        yield from filter(None, address_secrets(self.url or ""))
+
+
+class SpoolConfig(Section):
     """The durable local store between capture and upload.
 
     Attributes:
@@ -255,8 +255,6 @@ class SpoolConfig(BaseModel):
         durability: what a spooled still survives: the process's death, or the machine's loss of power.
     """
 
-    model_config = _MODEL
-
     path: Annotated[Path, BeforeValidator(rules.path)] = Field(default_factory=_default_path, validate_default=True)
     max_bytes: Annotated[int, BeforeValidator(rules.byte_size)] = 2 << 30
     max_files: Annotated[int, BeforeValidator(rules.whole_number(1, 100_000_000, "a number of files"))] = 1_000_000
@@ -265,55 +263,6 @@ class SpoolConfig(BaseModel):
     allow_tmpfs: Flag = False
     max_age: Annotated[float, BeforeValidator(rules.duration)] = 72 * 3600.0
     durability: Annotated[Literal["process", "power"], BeforeValidator(rules.one_of("process", "power"))] = "process"
-
-
-class FeedConfig(BaseModel):
-    """One feed: whose video, and what it has of its own.
-
-    Attributes:
-        cname: the channel, not empty.
-        uid: the user, not empty.
-        interval: as ``CaptureConfig.interval``; None takes that.
-        max_size: as ``CaptureConfig.max_size``; None takes that.
-        quality: as ``CaptureConfig.quality``; None takes that.
-        extra_info: as ``CallbackConfig.extra_info``; None takes that.
-    """
-
-    model_config = _MODEL
-
-    cname: FilledText
-    uid: FilledText
-    interval: Interval | None = None
-    max_size: Size | None = None
-    quality: Quality | None = None
-    extra_info: ExtraInfo | None = None
-
-    def capture(self, common: CaptureConfig) -> CaptureConfig:
-        """Lay the feed's own settings over the common ones."""
-        own = {name: value for name in CaptureConfig.model_fields if (value := getattr(self, name)) is not None}
-        return common.model_copy(update=own)
-
-
-class SourceConfig(FeedConfig):
-    """A video that ``stillcast run`` captures from, as a feed.
-
-    Attributes:
-        url: file, camera or stream. It may hold a password, so messages show ``public_url`` instead.
-    """
-
-    url: FilledText
-
-    @property
-    def public_url(self) -> str:
-        """The address without user, password and query, for logs and tables."""
-        return addresses.without_secrets(self.url)
-
-    @field_serializer("url")
-    def _dump_url(self, _url: str) -> str:
-        return self.public_url
-
-    def __repr_args__(self) -> list[tuple[str | None, object]]:
-        return [(name, self.public_url if name == "url" else value) for name, value in super().__repr_args__()]
 
 
 def _problems_of_renewal(error: ValidationError) -> list[str]:

@@ -13,8 +13,9 @@ class Bell:
     """
 
     def __init__(self) -> None:
-        self._mutex = threading.Lock()  # guards the two below
+        self._mutex = threading.Lock()  # guards the three below
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread: int | None = None
         self._rung = False
         self._event = asyncio.Event()
 
@@ -22,6 +23,7 @@ class Bell:
         """Begin to work; on the loop's thread."""
         with self._mutex:
             self._loop = asyncio.get_running_loop()
+            self._loop_thread = threading.get_ident()
             if self._rung:
                 self._event.set()
 
@@ -31,6 +33,9 @@ class Bell:
             loop, rung = self._loop, self._rung
             self._rung = True
         if loop is None or rung:
+            return
+        if self._loop_thread == threading.get_ident():
+            self._event.set()  # the loop is awake: a write to its pipe would be for nothing
             return
         try:
             loop.call_soon_threadsafe(self._event.set)

@@ -39,9 +39,6 @@ class Reports:
 
     def offer(self, item: Named, msg: str) -> None:
         """Post a report some time soon; any thread, never blocks."""
-        if self._held():
-            self._tally.reported(arrived=False)
-            return
         with self._mutex:
             full = len(self._waiting) == _WAITING_MAX
             if full:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from stillcast.callbacks import checksum, webhook_signature
-from stillcast.naming import ObjectKeyError, format_utc, parse_object_key, shown
+from stillcast.naming import ObjectKeyError, format_utc, parse_object_key
+from stillcast.redaction import shown
 
 _OK_CODE: Final = 200
 _MISSED_CODE: Final = 206

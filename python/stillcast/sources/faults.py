@@ -28,6 +28,22 @@ _CAUSES: dict[type[Exception], tuple[str, str]] = {
 }
 
 
+class NeverPlayableError(SourceError):
+    """Trying again cannot help: this build of FFmpeg lacks the protocol, format or decoder."""
+
+
+def source_error(location: Location, error: Exception, *, silent_s: float) -> SourceError:
+    """Make the error to raise ``from None``: what PyAV raised holds the whole address, password and all.
+
+    Args:
+        location: what was to be read.
+        error: what PyAV raised.
+        silent_s: the deadline that was set, in seconds.
+    """
+    kind = NeverPlayableError if isinstance(error, av.error.LookupError) else SourceError
+    return kind(location.masked(describe(location, error, silent_s=silent_s)))
+
+
 def describe(location: Location, error: Exception, *, silent_s: float) -> str:
     """Write what went wrong inside FFmpeg as a sentence with the way out.
 
@@ -48,11 +64,6 @@ def describe(location: Location, error: Exception, *, silent_s: float) -> str:
     if location.kind is SourceKind.CAMERA:
         way_out = "check that the camera is plugged in, free, and this user may read it"
     return problem(location, what, way_out)
-
-
-def is_permanent(error: SourceError) -> bool:
-    """Say whether trying again cannot help: this build of FFmpeg lacks the protocol, format or decoder."""
-    return isinstance(error.__cause__, av.error.LookupError)
 
 
 def silence(location: Location, seconds: float) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from stillcast.config.addresses import without_secrets
 from stillcast.errors import SourceError
+from stillcast.redaction import Redactor, address_secrets, without_secrets
 
 _LIVE_OPTIONS: dict[str, dict[str, str]] = {
     # TCP, because over UDP one lost datagram tears pictures. One second of analysis, because what is read for it is
@@ -45,9 +45,9 @@ class Location:
         options: FFmpeg's options for opening it.
     """
 
-    url: str
+    url: str = field(repr=False)  # may hold a password, as the target may
     kind: SourceKind
-    target: str
+    target: str = field(repr=False)
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
 
@@ -65,6 +65,10 @@ class Location:
     def shown(self) -> str:
         """The address for messages: without passwords and tokens."""
         return without_secrets(self.url) if "://" in self.url else self.url
+
+    def masked(self, text: str) -> str:
+        """Mask user, password and query of the address in a text that somebody else wrote."""
+        return Redactor(address_secrets(self.url)).masked(text.replace(self.url, self.shown))
 
 
 def locate(url: str) -> Location:

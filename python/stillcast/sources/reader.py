@@ -13,7 +13,7 @@ from av.stream import Disposition
 
 from stillcast.errors import SourceError
 from stillcast.sources.av_frames import pixel_aspect_of
-from stillcast.sources.faults import HTTP_WAY_OUT, describe, silence
+from stillcast.sources.faults import HTTP_WAY_OUT, silence, source_error
 from stillcast.sources.locations import Location, SourceKind, check_file, problem
 
 # So many unreadable packets in a row are no damage that one could read on behind.
@@ -152,7 +152,7 @@ class Video:
             for packet in self._packets():
                 yield from self._decode(packet)
         except av.error.FFmpegError as error:
-            raise SourceError(describe(self.location, error, silent_s=self.timeouts.read_s)) from error
+            raise source_error(self.location, error, silent_s=self.timeouts.read_s) from None
         self._check_the_end()
 
     def close(self) -> None:
@@ -235,7 +235,7 @@ def open_video(location: Location, timeouts: Timeouts, counts: ReadCounts | None
             location.target, "r", format=location.format, options=dict(location.options), timeout=limits
         )
     except (av.error.FFmpegError, ValueError) as error:
-        raise SourceError(describe(location, error, silent_s=timeouts.open_s)) from error
+        raise source_error(location, error, silent_s=timeouts.open_s) from None
     try:
         stream = _video_stream(location, container)
     except SourceError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from stillcast.backoff import Backoff
 from stillcast.errors import FrameFormatError, SourceError
 from stillcast.sources.av_frames import frame_from_av
-from stillcast.sources.faults import is_permanent
+from stillcast.sources.faults import NeverPlayableError
 from stillcast.sources.locations import SourceKind, locate, problem
 from stillcast.sources.pacing import Pacer
 from stillcast.sources.reader import ReadCounts, Timeouts, Video, VideoInfo, open_video
@@ -179,7 +179,8 @@ class Source:
         except SourceError as error:
             self._fail(error)
         except Exception as error:  # a bug in one source must not end its thread without a word
-            self._fail(SourceError(f'source: "{self.location.shown}": {type(error).__name__}: {error}: report this'))
+            text = self.location.masked(f"{type(error).__name__}: {error}")
+            self._fail(SourceError(f'source: "{self.location.shown}": {text}: report this'))
         else:
             self._enter(SourceState.STOPPED if self._stopping.is_set() else SourceState.ENDED)
 
@@ -246,7 +247,7 @@ class Source:
         was_there = self._info is not None
         if self.location.kind is SourceKind.CAMERA and not was_there:
             return False  # a camera that was never there is a wrong name more often than a late cable
-        return self.location.is_live and not self._has_end and not is_permanent(error)
+        return self.location.is_live and not self._has_end and not isinstance(error, NeverPlayableError)
 
     def _wait_for_return(self, error: SourceError) -> None:
         """Say once that the source is away, then wait for the next attempt."""

@@ -26,11 +26,16 @@ def is_in_memory(path: Path, mounts: Path = _MOUNTS) -> bool:
         path: need not exist.
         mounts: the mounts of this process, in the format of proc_pid_mountinfo(5).
     """
+    return kind(path, mounts) in _IN_MEMORY
+
+
+def kind(path: Path, mounts: Path = _MOUNTS) -> str | None:
+    """Type of the file system that a path is on, as ``ext4``; None where nobody can tell. Arguments as above."""
     try:
         text = mounts.read_text(errors="surrogateescape")
     except OSError:  # not Linux, or no /proc
-        return False
-    return _kind(path.resolve(), text) in _IN_MEMORY
+        return None
+    return _kind(path.resolve(), text)
 
 
 def _kind(path: Path, text: str) -> str | None:

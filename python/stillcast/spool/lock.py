@@ -95,7 +95,7 @@ def take_lock(path: Path) -> int:
         SpoolInUseError: another owner, in this process or another one, has it.
         OSError: the lock file cannot be opened.
     """
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(descriptor, 0)

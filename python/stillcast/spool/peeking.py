@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillcast.spool import files, footer
+from stillcast.spool import footer, reasons
 from stillcast.spool.errors import spool_errors
 from stillcast.spool.item import SpoolItem, State
 
@@ -49,7 +49,7 @@ def place_of(root: Path, name: str) -> State | None:
 
 def reason_of(root: Path, state: State, name: str) -> str | None:
     """Why a still was given up or deferred; None if nobody wrote that down."""
-    reason = files.read_reason(root / state, name)
+    reason = reasons.read(root / state, name)
     return reason.text if reason else None
 
 
@@ -60,5 +60,5 @@ def deferral_of(root: Path, name: str) -> Deferral | None:
         due_s = (directory / name).stat().st_mtime
     except OSError:
         return None
-    reason = files.read_reason(directory, name)
+    reason = reasons.read(directory, name)
     return Deferral(due_s, (reason.attempts if reason else None) or 1)

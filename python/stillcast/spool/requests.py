@@ -3,7 +3,7 @@
 The lock of a spool is its owner's alone, so a command that wants to move or remove stills beside a running agent leaves
 a request below ``<spool>/requests/``. The owner looks there about once a second, does what is asked, and answers. Both
 files are written under another name first, so that neither side reads half of one. All of it lies in directories of
-mode 0700: only the owner's user and root can ask, and what they ask is checked as if anybody could.
+mode 0700: only the owner's user can ask, and what is asked is checked as if anybody could.
 
 Note [Why files and not a socket]: a request needs nothing that listens, works in a container that shares only the
 volume, and its rights are those of the spool itself.
@@ -136,9 +136,8 @@ def ask(spool_path: Path, request: Request, *, wait_s: float = 30.0) -> Answer:
     path = directory / f"{secrets.token_hex(16)}{_REQUEST}"
     answer = path.with_suffix(_ANSWER)
     with spool_errors(directory, "leave a request"):
-        owner = spool_path.stat()
-        _make_directory(directory, owner)
-        _write(path, json.dumps({"verb": request.verb, "stills": request.stills}), owner)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        _write(path, json.dumps({"verb": request.verb, "stills": request.stills}))
     deadline = time.monotonic() + wait_s
     try:
         while not answer.exists():
@@ -206,36 +205,17 @@ def _read(path: Path) -> str:
     return data.decode()
 
 
-def _write(path: Path, text: str, owner: os.stat_result | None = None) -> None:
+def _write(path: Path, text: str) -> None:
     """Let a file appear with all of its text, readable by its owner alone."""
     draft = path.with_suffix(_PART)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123
             file.write(text.encode())
-            _give_to(descriptor, owner)
         draft.rename(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-
-
-def _make_directory(directory: Path, owner: os.stat_result) -> None:
-    try:
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        _give_to(descriptor, owner)
-    finally:
-        os.close(descriptor)
-
-
-def _give_to(descriptor: int, owner: os.stat_result | None) -> None:
-    """What root leaves here has to be the agent's user's to read. By descriptor, so that no link can be put between."""
-    if owner is not None and os.geteuid() == 0:
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _discard(path: Path, why: str) -> None:

@@ -16,6 +16,7 @@ from stillcast.spool.errors import spool_errors
 from stillcast.spool.item import WITH_REASON, State
 from stillcast.spool.ledger import Ledger, Measure
 from stillcast.spool.lock import Ownership
+from stillcast.spool.ownership import require_own
 
 
 class Shelves:
@@ -56,6 +57,7 @@ class Shelves:
         """
         with spool_errors(self._root, "open the spool"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_own(self._root)
             self._ownership.take()
             try:
                 for name in (TMP, *State):

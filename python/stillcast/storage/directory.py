@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from stillcast.naming import shown
+from stillcast.redaction import shown
 from stillcast.storage.failures import FailureKind, StorageFailure
 
 _NAME_BYTES_MAX: Final = 255  # of one path segment, on every common file system
@@ -91,7 +91,7 @@ class DirectoryStore:
         return self._directory.joinpath(*parts)
 
     def _write(self, draft: Path, body: bytes) -> None:
-        with draft.open("wb") as file:
+        with open(draft, "wb", opener=_not_through_a_link) as file:  # a Path takes no opener
             file.write(body)
             if self._sync:
                 file.flush()
@@ -103,6 +103,11 @@ class DirectoryStore:
         out = _DESTINATION.get(error.errno or 0, "check that disk")
         text = f"storage.url: {self._directory}: cannot store: {error.strerror or error}: {out}"
         return StorageFailure(text, kind=kind, code=code)
+
+
+def _not_through_a_link(path: str, flags: int) -> int:
+    """Open a draft; where others may write too, they must not have us write into another file."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _sync_directory(directory: Path) -> None:

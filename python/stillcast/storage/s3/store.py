@@ -117,7 +117,7 @@ class S3Store:
     def _make_client(self, config: StorageConfig) -> _Client:
         destination = find_destination(config, self._limits)
         pool = ConnectionPool(destination.route, self._limits, size=self._workers)
-        return _Client(destination, Signer(destination.region), pool)
+        return _Client(destination, destination.route.host, Signer(destination.region), pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ class _Client:
     """How the bucket is reached until a failure says that a person has to mend something."""
 
     destination: Destination
+    host: str
     signer: Signer
     pool: ConnectionPool
 
@@ -135,7 +136,7 @@ class _Client:
         signed = self.signer.sign(
             "PUT",
             path,
-            {"content-type": _CONTENT_TYPE, "host": route.host, **headers},
+            {"content-type": _CONTENT_TYPE, "host": self.host, **headers},
             sha256=hashlib.sha256(body).hexdigest(),
             keys=self.destination.keys(),
             now_s=now_s,

@@ -1,0 +1,59 @@
+"""The settings of single feeds, and of the sources that ``stillcast run`` captures from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import field_serializer
+
+from stillcast.config.kinds import ExtraInfo, FilledText, Interval, Quality, Section, Size
+from stillcast.config.sections import CaptureConfig
+from stillcast.redaction import address_secrets, without_secrets
+
+
+class FeedConfig(Section):
+    """One feed: whose video, and what it has of its own.
+
+    Attributes:
+        cname: the channel, not empty.
+        uid: the user, not empty.
+        interval: as ``CaptureConfig.interval``; None takes that.
+        max_size: as ``CaptureConfig.max_size``; None takes that.
+        quality: as ``CaptureConfig.quality``; None takes that.
+        extra_info: as ``CallbackConfig.extra_info``; None takes that.
+    """
+
+    cname: FilledText
+    uid: FilledText
+    interval: Interval | None = None
+    max_size: Size | None = None
+    quality: Quality | None = None
+    extra_info: ExtraInfo | None = None
+
+    def capture(self, common: CaptureConfig) -> CaptureConfig:
+        """Lay the feed's own settings over the common ones."""
+        own = {name: value for name in CaptureConfig.model_fields if (value := getattr(self, name)) is not None}
+        return common.model_copy(update=own)
+
+
+class SourceConfig(FeedConfig):
+    """A video that ``stillcast run`` captures from, as a feed.
+
+    Attributes:
+        url: file, camera or stream. It may hold a password, so messages show ``public_url`` instead.
+    """
+
+    url: FilledText
+
+    @property
+    def public_url(self) -> str:
+        """The address without user, password and query, for logs and tables."""
+        return without_secrets(self.url)
+
+    @field_serializer("url")
+    def _dump_url(self, _url: str) -> str:
+        return self.public_url
+
+    def secrets(self) -> Iterator[str]:
+        """Give user, password and query of the address."""
+        yield from filter(None, address_secrets(self.url))
