@@ -107,7 +107,8 @@ def test_a_full_disk_lets_go_of_stills_that_are_stored(disk: Shim, bench: Bench,
         "disk full while stills wait",
         how="LD_PRELOAD shim: ENOSPC to create, write and mkdir; the store comes back meanwhile",
         times=disk.failed,
-        happened=f"{stats['announced']:,} waiting stills stored, announced and removed on the full disk, {dropped} dropped",
+        happened=f"{stats['announced']:,} waiting stills stored, announced and removed meanwhile; {dropped} dropped "
+        "to make room, in vain",
         held="conservation, purity, liveness",
     )
 
@@ -135,12 +136,12 @@ def test_writes_that_take_less_than_they_are_given_spool_whole_stills(
 
 
 def assert_every_still_is_counted(stats: dict[str, Any], bench: Bench) -> int:
-    """Gives how many were dropped: a full disk may cost one, which showed that dropping does not help there."""
+    """Gives how many were dropped: a full disk may cost two, which show that dropping does not help there."""
     assert stats["stills"] == stats["spooled"] + stats["spool_failed"] + stats["queued"], stats
     # Those that listeners were too slow for were promised to nobody.
     assert stats["spooled"] == len(bench.promised()) + stats["listener_dropped"], stats
     assert stats["quarantined"] == stats["dead_letters"] == 0, stats
     dropped = int(sum(stats["dropped"].values()))
-    assert dropped <= 1, stats
+    assert dropped <= 2, stats
     assert all(reason.startswith("disk_full") for reason in stats["dropped"]), stats
     return dropped

@@ -154,6 +154,7 @@ class Spool:
                 break
             except SpoolError as error:
                 if left == 0 or not self._has_made_room(error, len(data)):
+                    self._drops_help = False  # until a put goes through: on a disk that others fill no drop helps
                     raise
         self._drops_help = True
         self._room.came(item.name)
@@ -317,9 +318,6 @@ class Spool:
         """Drop the oldest stills if the disk was full; they are there to be dropped only once they are counted."""
         if getattr(error.__cause__, "errno", None) not in _FULL_DISK or not self._drops_help:
             return False
-        self._drops_help = (
-            False  # until a put goes through: on a disk that others fill, every drop would be for nothing
-        )
         self._shelves.wait_until_counted()
         return self._room.free(size, "disk_full") > 0
 
