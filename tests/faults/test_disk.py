@@ -22,6 +22,7 @@ from support.stills import WEBHOOK_SECRET, wait_until
 
 FAULT_S = scaled(1, 20)
 WAITING = 8
+DROPPED_MAX = 4  # two tries to make room for one still, each of which may take two that are a little smaller
 
 
 @dataclass(frozen=True)
@@ -136,12 +137,12 @@ def test_writes_that_take_less_than_they_are_given_spool_whole_stills(
 
 
 def assert_every_still_is_counted(stats: dict[str, Any], bench: Bench) -> int:
-    """Gives how many were dropped: a full disk may cost two, which show that dropping does not help there."""
+    """Gives how many were dropped: a full disk may cost a few, which show that dropping does not help there."""
     assert stats["stills"] == stats["spooled"] + stats["spool_failed"] + stats["queued"], stats
     # Those that listeners were too slow for were promised to nobody.
     assert stats["spooled"] == len(bench.promised()) + stats["listener_dropped"], stats
     assert stats["quarantined"] == stats["dead_letters"] == 0, stats
     dropped = int(sum(stats["dropped"].values()))
-    assert dropped <= 2, stats
+    assert dropped <= DROPPED_MAX, stats
     assert all(reason.startswith("disk_full") for reason in stats["dropped"]), stats
     return dropped
