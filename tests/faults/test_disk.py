@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from stillcast.receiver import Receiver
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_shim import DISK_FAULTS, Call, Shim
 from support.fault_table import FaultTable, scaled
@@ -49,7 +48,7 @@ def children(disk: Shim) -> Iterator[Nursery]:
 
 @pytest.fixture
 def bench(disk: Shim, children: Nursery, tmp_path: Path) -> Iterator[Bench]:
-    with S3Front() as front, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with S3Front() as front, Listening(secret=WEBHOOK_SECRET) as receiver:
         made = Bench(tmp_path, children, front, receiver)
         disk.watch(made.spool)
         yield made

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from stillcast.receiver import Receiver
 from stillcast.spool import State
 from stillcast.storage import failures
 from support import s3_faults as faulty
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_table import FaultTable, is_long, scaled
 from support.s3_front import Behaviour, S3Front
@@ -64,7 +63,7 @@ def rig(children: Nursery, tmp_path: Path) -> Iterator[Rig]:
     authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(tls)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with S3Front(tls=tls) as front, TcpProxy(front.port) as proxy, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with S3Front(tls=tls) as front, TcpProxy(front.port) as proxy, Listening(secret=WEBHOOK_SECRET) as receiver:
         proxy.forward()
         bench = Bench(tmp_path, children, front, receiver)
         rig = Rig(front, tls, authority, proxy, bench)

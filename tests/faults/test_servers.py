@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stillcast.receiver import Receiver
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_table import FaultTable, scaled
 from support.servers import S3Server, rclone, seaweedfs
@@ -52,7 +51,7 @@ def test_faults_of_the_network_and_kills_lose_nothing(
 ) -> None:
     port = urlsplit(server.endpoint).port
     assert port is not None
-    with TcpProxy(port) as proxy, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with TcpProxy(port) as proxy, Listening(secret=WEBHOOK_SECRET) as receiver:
         proxy.forward()
         bench = Bench(tmp_path, children, server, receiver, prefix=f"faults{engine}")
         bench.configure({"storage": {"endpoint": f"https://localhost:{proxy.port}", "engine": engine}})
