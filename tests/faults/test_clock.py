@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stillcast.receiver import Receiver
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_table import FaultTable, scaled
 from support.s3_faults import refuse
@@ -70,7 +69,7 @@ def children(shift: Shift) -> Iterator[Nursery]:
 def bench(shift: Shift, children: Nursery, tmp_path: Path) -> Iterator[Bench]:
     shift.set(0)
     (tmp_path / "stills").mkdir()
-    with Receiver() as receiver:
+    with Listening() as receiver:
         yield Bench(tmp_path, children, tmp_path / "stills", receiver)
 
 
@@ -112,7 +111,7 @@ def test_stills_that_wait_outlive_a_jump_that_is_shorter_than_their_age_allows(
     shift: Shift, children: Nursery, faults: FaultTable, tmp_path: Path
 ) -> None:
     """The store is down while the clock jumps a day forwards and comes back: max_age is three days, so nothing goes."""
-    with S3Front(refuse("SlowDown", 503)) as front, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with S3Front(refuse("SlowDown", 503)) as front, Listening(secret=WEBHOOK_SECRET) as receiver:
         bench = Bench(tmp_path, children, front, receiver)
         bench.configure()
         shift.set(0)

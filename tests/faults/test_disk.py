@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from stillcast.receiver import Receiver
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_shim import DISK_FAULTS, Call, Shim
 from support.fault_table import FaultTable, scaled
@@ -22,6 +21,7 @@ from support.stills import WEBHOOK_SECRET, wait_until
 
 FAULT_S = scaled(1, 20)
 WAITING = 8
+DROPPED_MAX = 4  # two tries to make room for one still, each of which may take two that are a little smaller
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def children(disk: Shim) -> Iterator[Nursery]:
 
 @pytest.fixture
 def bench(disk: Shim, children: Nursery, tmp_path: Path) -> Iterator[Bench]:
-    with S3Front() as front, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with S3Front() as front, Listening(secret=WEBHOOK_SECRET) as receiver:
         made = Bench(tmp_path, children, front, receiver)
         disk.watch(made.spool)
         yield made
@@ -68,16 +68,16 @@ def test_an_agent_outlives_a_disk_that_fails(disk: Shim, bench: Bench, faults: F
         alive_s = bench.wait_for_live_still()
         bench.wait_until_drained()
     stats = bench.stats()
-    assert_every_still_is_counted(stats, bench)
-    bench.assert_invariants()
+    dropped = assert_every_still_is_counted(stats, bench)
+    bench.assert_invariants(dropped=dropped)
     bench.deliver_the_rest()
-    bench.assert_all_delivered()
+    bench.assert_all_delivered(dropped=dropped)
     faults.add(
         f"{fault.name} below the spool of a running agent",
         how=f"LD_PRELOAD shim: {', '.join(call.name.lower().replace('_', ' ') for call in fault.calls)} fail",
         times=disk.failed,
-        happened=f"{stats['spool_failed']:,} stills not spooled and counted, {stats['spooled']:,} delivered; "
-        f"the next still was stored after {alive_s:.2f} s",
+        happened=f"{stats['spool_failed']:,} stills not spooled and counted, {dropped} dropped to make room, the rest "
+        f"of {stats['spooled']:,} delivered; the next still was stored after {alive_s:.2f} s",
         held=f"conservation, purity, liveness, bounds ({bounds.assert_bounded()})",
     )
 
@@ -98,15 +98,17 @@ def test_a_full_disk_lets_go_of_stills_that_are_stored(disk: Shim, bench: Bench,
         assert bench.waiting() == []
         disk.heal()
         bench.wait_for_live_still()
-    assert stats["announced"] >= WAITING
-    bench.assert_invariants()
+    dropped = assert_every_still_is_counted(bench.stats(), bench)
+    assert stats["announced"] >= WAITING - dropped
+    bench.assert_invariants(dropped=dropped)
     bench.deliver_the_rest()
-    bench.assert_all_delivered()
+    bench.assert_all_delivered(dropped=dropped)
     faults.add(
         "disk full while stills wait",
         how="LD_PRELOAD shim: ENOSPC to create, write and mkdir; the store comes back meanwhile",
         times=disk.failed,
-        happened=f"{stats['announced']:,} waiting stills stored, announced and removed on the full disk",
+        happened=f"{stats['announced']:,} waiting stills stored, announced and removed meanwhile; {dropped} dropped "
+        "to make room, in vain",
         held="conservation, purity, liveness",
     )
 
@@ -133,8 +135,13 @@ def test_writes_that_take_less_than_they_are_given_spool_whole_stills(
     )
 
 
-def assert_every_still_is_counted(stats: dict[str, Any], bench: Bench) -> None:
+def assert_every_still_is_counted(stats: dict[str, Any], bench: Bench) -> int:
+    """Gives how many were dropped: a full disk may cost a few, which show that dropping does not help there."""
     assert stats["stills"] == stats["spooled"] + stats["spool_failed"] + stats["queued"], stats
     # Those that listeners were too slow for were promised to nobody.
     assert stats["spooled"] == len(bench.promised()) + stats["listener_dropped"], stats
-    assert sum(stats["dropped"].values()) == stats["quarantined"] == stats["dead_letters"] == 0, stats
+    assert stats["quarantined"] == stats["dead_letters"] == 0, stats
+    dropped = int(sum(stats["dropped"].values()))
+    assert dropped <= DROPPED_MAX, stats
+    assert all(reason.startswith("disk_full") for reason in stats["dropped"]), stats
+    return dropped

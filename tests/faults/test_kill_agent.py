@@ -9,9 +9,8 @@ from random import Random
 
 import pytest
 
-from stillcast.receiver import Receiver
 from support import s3_faults as faulty
-from support.fault_agent import PRELOADED, Bench
+from support.fault_agent import PRELOADED, Bench, Listening
 from support.fault_nursery import Nursery, nursery
 from support.fault_table import FaultTable, scaled
 from support.s3_front import Behaviour, S3Front
@@ -40,7 +39,7 @@ def test_agents_killed_at_random_lose_nothing_and_double_nothing(
     children: Nursery, faults: FaultTable, tmp_path: Path
 ) -> None:
     random = Random(4)
-    with S3Front() as front, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with S3Front() as front, Listening(secret=WEBHOOK_SECRET) as receiver:
         bench = Bench(tmp_path, children, front, receiver)
         bench.configure()
         before = children.kills

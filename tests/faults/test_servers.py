@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stillcast.receiver import Receiver
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_table import FaultTable, scaled
 from support.servers import S3Server, rclone, seaweedfs
@@ -52,7 +51,7 @@ def test_faults_of_the_network_and_kills_lose_nothing(
 ) -> None:
     port = urlsplit(server.endpoint).port
     assert port is not None
-    with TcpProxy(port) as proxy, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with TcpProxy(port) as proxy, Listening(secret=WEBHOOK_SECRET) as receiver:
         proxy.forward()
         bench = Bench(tmp_path, children, server, receiver, prefix=f"faults{engine}")
         bench.configure({"storage": {"endpoint": f"https://localhost:{proxy.port}", "engine": engine}})
@@ -65,8 +64,8 @@ def test_faults_of_the_network_and_kills_lose_nothing(
             f"network faults and SIGKILL, {request.node.callspec.params['server']} over TLS, engine {engine}",
             how=f"proxy refuses, slows, loses answers, stalls, {FAULT_S} s each; then {KILLS} kills at random",
             times=4 + KILLS,
-            happened=f"{len(bench.promised()):,} stills promised, stored with their bytes and announced; a new one stored "
-            f"{slowest:.2f} s after a fault at most",
+            happened=f"{len(bench.promised()):,} stills promised, stored with their bytes and announced; a new one "
+            f"stored {slowest:.2f} s after a fault at most",
             held="conservation, purity, liveness, one requestId each",
         )
 

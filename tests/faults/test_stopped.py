@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stillcast.receiver import Receiver
-from support.fault_agent import PRELOADED, Bench, pause
+from support.fault_agent import PRELOADED, Bench, Listening, pause
 from support.fault_nursery import Nursery, nursery
 from support.fault_processes import remote
 from support.fault_table import FaultTable, scaled
@@ -30,7 +29,7 @@ def children() -> Iterator[Nursery]:
 
 @pytest.fixture
 def bench(children: Nursery, tmp_path: Path) -> Iterator[Bench]:
-    with S3Front() as front, Receiver(secret=WEBHOOK_SECRET) as receiver:
+    with S3Front() as front, Listening(secret=WEBHOOK_SECRET) as receiver:
         yield Bench(tmp_path, children, front, receiver)
 
 

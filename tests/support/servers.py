@@ -111,7 +111,7 @@ def rclone(directory: Path) -> Iterator[S3Server]:
         *["--config", str(directory / "none.conf")],
         *["--cert", str(tls.certificate), "--key", str(tls.key)],
     ]
-    keys = {"RCLONE_AUTH_KEY": f"{ACCESS_KEY},{SECRET_KEY}"}  # a command line is for everyone to read
+    keys = {"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET_KEY}"'}  # quoted: a list; a command line is for everyone to read
     with _running(command, directory / "rclone.log", f"https://localhost:{port}", tls, keys) as server:
         yield server
 

@@ -70,6 +70,7 @@ class Spool:
         self._shelves = Shelves(self.path, sync=durability == "power", feed_share=max_feed_share)
         self._caps = Caps(max_bytes=max_bytes, max_files=max_files, max_age_s=max_age_s, min_free=min_free)
         self._room = Room(self.path, self._shelves, self._caps, clock)
+        self._drops_help = True
         self._counted = threading.Event()
         self._closing = threading.Event()
         self._counter: threading.Thread | None = None
@@ -153,7 +154,9 @@ class Spool:
                 break
             except SpoolError as error:
                 if left == 0 or not self._has_made_room(error, len(data)):
+                    self._drops_help = False  # until a put goes through: on a disk that others fill no drop helps
                     raise
+        self._drops_help = True
         self._room.came(item.name)
         return item
 
@@ -313,7 +316,7 @@ class Spool:
 
     def _has_made_room(self, error: SpoolError, size: int) -> bool:
         """Drop the oldest stills if the disk was full; they are there to be dropped only once they are counted."""
-        if getattr(error.__cause__, "errno", None) not in _FULL_DISK:
+        if getattr(error.__cause__, "errno", None) not in _FULL_DISK or not self._drops_help:
             return False
         self._shelves.wait_until_counted()
         return self._room.free(size, "disk_full") > 0
