@@ -178,26 +178,28 @@ def test_shares_are_known_again_after_a_restart(tmp_path: Path) -> None:
         assert spool.oldest(READY, 99) == [*quiet, *noisy[1:], newest]
 
 
-def test_a_feed_that_became_heavy_by_what_others_lost_is_found_by_tidy(tmp_path: Path) -> None:
-    with make_spool(tmp_path / "spool", max_files=8, max_feed_share=0.5) as spool:
-        others = [put(spool, make_still(number, uid=str(number))).name for number in range(6)]
-        heavy = [put(spool, make_still(10 + number, uid="heavy")).name for number in range(2)]
-        for name in others[1:]:
-            spool.remove(READY, name)
-        spool.tidy()
-        for number in range(6):
-            put(spool, make_still(20 + number, uid=f"new{number}"))
-        assert spool.dropped == {"max_files": 1}
-        assert others[0] not in spool.oldest(READY, 9)  # by then it was heavy no longer
-        assert set(heavy) <= set(spool.oldest(READY, 9))
-
-
 class Disk:
     """Says how much of the disk is free; what is written and removed does not change it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, free: int) -> None:
         self.free = free
         monkeypatch.setattr("stillcast.spool.filesystem.free_bytes", lambda _path: self.free)
+
+
+def test_a_feed_that_became_heavy_by_what_others_lost_is_found_by_tidy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, 10_000_000)
+    with make_spool(tmp_path / "spool", min_free=1_000_000, max_feed_share=0.5) as spool:
+        others = [put(spool, make_still(number, uid=str(number))).name for number in range(6)]
+        heavy = [put(spool, make_still(10 + number, uid="heavy")).name for number in range(3)]
+        for name in others[1:]:
+            spool.remove(READY, name)
+        spool.tidy()
+        disk.free = 0
+        put(spool, make_still(20, uid="new"))
+        assert spool.dropped == {"min_free": 1}
+        assert spool.oldest(READY, 3) == [others[0], *heavy[1:]]
 
 
 def test_a_disk_that_others_fill_stops_the_spool_from_growing_and_eats_no_backlog(

@@ -168,6 +168,8 @@ def test_a_put_on_a_full_disk_waits_for_the_census_to_know_what_can_be_dropped(
         putter = threading.Thread(target=lambda: put(spool, make_still(100)))
         putter.start()
         assert full.wait(30)
+        putter.join(0.05)
+        assert putter.is_alive()
         assert spool.dropped == {}
         gate.open()
         putter.join()
