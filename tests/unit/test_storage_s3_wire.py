@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import ssl
 import threading
 import time
@@ -103,6 +104,13 @@ def test_no_put_outlasts_its_deadline_however_the_bytes_drip(front: S3Front, beh
         wait_until(lambda: front.open_connections == 0, "the end of the connection")
         front.heal()
         store.put(KEY, b"jpeg")
+
+
+def test_the_wait_for_a_silent_server_is_cut_to_what_is_left_of_the_deadline(front: S3Front, engine: str) -> None:
+    front.behave(s3_faults.stall(5.0, s3_faults.good))
+    with opened(front, engine=engine, limits=Limits(read_s=60.0, whole_s=0.3)) as store:
+        assert failed_put(store).kind is FailureKind.PASSING
+    assert not front.objects
 
 
 def test_a_server_that_does_not_read_costs_no_more_than_the_deadline(front: S3Front) -> None:
@@ -223,6 +231,7 @@ def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_alone(
         child = os.fork()
         if child == 0:
             status = 1
+            signal.alarm(20)  # a child that waits for its parent's lock would wait for ever
             try:
                 store.put(KEY, b"child")
                 store.close()
