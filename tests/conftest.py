@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support import canaries
 
@@ -42,6 +43,11 @@ class _CommandLines:
 
 
 _WATCH = pytest.StashKey[_CommandLines]()
+
+
+# Machines differ in speed: no test fails because a busy one is slow at making examples.
+settings.register_profile("stillcast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stillcast")
 
 
 def pytest_configure(config: pytest.Config) -> None:

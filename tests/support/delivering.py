@@ -55,6 +55,11 @@ class Clock:
         assert self._loop is not None
         self._loop.advance(seconds)
 
+    def timers(self) -> int:
+        """How many waits are pending."""
+        assert self._loop is not None
+        return sum(not timer.cancelled() for timer in list(self._loop._scheduled))  # type: ignore[attr-defined]
+
     def step(self, delivery: Delivery, seconds: float = STEP_S) -> None:
         """Move the clock once no attempt is under way, so that none seems to hang; then let those end that began."""
         settle(delivery)

@@ -54,7 +54,9 @@ def test_a_server_that_drips_for_long_never_holds_more_than_sixteen_connections(
     with CallbackServer(SLOW_ANSWER, tls=tls) as server:
         outcomes = post_many(server.url, 60, timeout=0.3, attempts=2, **settings)
         assert [failure.reasons for failure in outcomes] == [("timeout", "timeout")] * 60  # type: ignore[attr-defined]
-        assert server.connections == 120  # one that was cut in the middle of an answer is not used again
+        # One that was cut in the middle of an answer is not used again; one may be cut before it asks anything.
+        assert len(server.requests) <= server.connections <= 120
+        assert server.requests
         # A connection that we closed counts until the server has noticed.
         assert CONNECTIONS_MAX <= server.open_max <= 2 * CONNECTIONS_MAX
         wait_until(lambda: server.open == 0, "the end of every connection")
@@ -62,11 +64,11 @@ def test_a_server_that_drips_for_long_never_holds_more_than_sixteen_connections(
 
 def test_waiting_for_a_turn_does_not_count_as_time_of_the_attempt() -> None:
     async def slow(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
         await answer()(writer)
 
-    with CallbackServer(slow) as server:  # five turns of 0.2 s each, and every attempt has 0.5 s
-        assert post_many(server.url, 5 * CONNECTIONS_MAX, timeout=0.5, attempts=1) == [()] * 5 * CONNECTIONS_MAX
+    with CallbackServer(slow) as server:  # seven turns of 0.5 s each, and every attempt has 3 s
+        assert post_many(server.url, 7 * CONNECTIONS_MAX, timeout=3.0, attempts=1) == [()] * 7 * CONNECTIONS_MAX
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def test_store_spool_and_chores_are_seen_to_once_a_second(
     run(store, loop_factory=clock.loop, chores=[lambda: done.append("one"), lambda: done.append("two")])
     for rounds in range(1, 5):
         wait_until(lambda rounds=rounds: len(done) == 2 * rounds and store.tended == rounds, "the round")
+        wait_until(lambda: clock.timers() == 2, "the pause of both")
         clock.advance(ROUND_S / 2)
         assert (len(tidied), store.tended) == (rounds, rounds)
         clock.advance(ROUND_S / 2)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 LIVE_MAX: Final = 256
-CHUNK: Final = 4096
+CHUNK: Final = 16_384
 _REFILL_AT: Final = CHUNK // 4
 
 
