@@ -46,14 +46,15 @@ def test_an_outage_that_spools_many_keeps_few_in_memory_and_delivers_all_live_on
     spool: Spool, run: Run
 ) -> None:
     clock, down, watch = Clock(), Switch(), Watch()
-    together = threading.Barrier(8)
+    together, met = threading.Barrier(8), threading.Event()
 
     def answer(_key: str) -> Exception | None:
         watch()
         if down:
             return failure(PASSING)
-        if 1_000 <= len(store.objects) < 1_008 and not together.broken:
+        if len(store.objects) >= 1_000 and not met.is_set():
             together.wait(LONG_S)  # the backlog is drained by all workers
+            met.set()
         return None
 
     store, notifier = FakeStore(answer), FakeNotifier()
@@ -75,6 +76,7 @@ def test_an_outage_that_spools_many_keeps_few_in_memory_and_delivers_all_live_on
     assert set(first) <= live
     clock.step_until(delivery, lambda: not spool.counts()[READY] and not spool.counts()[STORED])
     assert len(store.objects) == len(notifier.announced) == MANY
+    assert met.is_set()
     assert spool.dropped == {}
     assert watch.most <= NAMES_MAX
 
