@@ -106,6 +106,7 @@ _FAMILIES: Final = (
     _Family("counter", "spooled_stills", "Stills put into the spool.", lambda stats: stats.spooled),
     _Family("counter", "spool_failures", "Stills that could not be spooled.", lambda stats: stats.spool_failed),
     _Family("gauge", "spool_stills", "Stills in the spool now.", _states, "state", frozenset(State)),
+    _Family("gauge", "spool_bytes", "Length of all files of the spool.", lambda stats: stats.spool_bytes),
     _Family("counter", "dropped_stills", "Stills a cap dropped.", lambda stats: stats.dropped, "reason", _DROPPED),
     _Family("counter", "stored_stills", "Stills that the store took.", lambda stats: stats.stored),
     _Family("counter", "store_failures", "Failed puts.", lambda stats: stats.store_failures, "code", KNOWN_CODES),

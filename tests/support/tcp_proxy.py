@@ -43,7 +43,7 @@ class TcpProxy:
     def __exit__(self, *_: object) -> None:
         self.refuse()
         self._closed.close()
-        self._call(_let_end())
+        self._call(self._let_end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE_S)
         self._loop.close()
@@ -104,6 +104,15 @@ class TcpProxy:
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, sock=self._closed)
 
+    async def _let_end(self) -> None:
+        """Wait until the tasks of all connections have ended; one accepted at the last moment has yet to begin its."""
+        end = self._loop.time() + _PATIENCE_S
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            assert self._loop.time() < end, others
+            await self._cut()
+            await asyncio.wait(others, timeout=0.1)
+        await asyncio.sleep(0)  # transports that were aborted close their sockets
+
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         self._parts.add(client_out)
         try:
@@ -157,12 +166,6 @@ async def _drip(target: asyncio.StreamWriter, piece: bytes, bytes_per_s: float) 
         target.write(bytes([byte]))
         await target.drain()
         await asyncio.sleep(1 / bytes_per_s)
-
-
-async def _let_end() -> None:
-    """Wait until the tasks of cut connections have ended."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), _PATIENCE_S)
 
 
 def _bound(port: int) -> socket.socket:

@@ -42,6 +42,7 @@ BUSY = replace(
     quarantined=1,
     stored=80,
     announced=75,
+    spool_bytes=4711,
     dropped={"max_bytes": 5, "max_age_stored": 1},
     store_failures={"SlowDown": 2, "HTTP503": 1, "ENOSPC": 4},
     callback_failures={"timeout": 3, "status 500": 2},

@@ -315,6 +315,7 @@ def _stats(
         deferred=delivered.deferred,
         dead_letters=delivered.dead_letters,
         quarantined=delivered.quarantined,
+        spool_bytes=delivered.spool_bytes,
         dropped=delivered.dropped,
         store_failures=delivered.store_failures,
         callback_failures=delivered.callback_failures,

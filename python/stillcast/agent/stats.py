@@ -39,6 +39,7 @@ class AgentStats:
         deferred: stills that are stored and whose callback failed; it is tried again later (``callback.profile``).
         dead_letters: stills kept in the spool for replay.
         quarantined: spool files that are not what was put.
+        spool_bytes: length of all files of the spool, dead letters and quarantine included.
         dropped: stills that a cap of the spool dropped, by reason.
         store_failures: failed uploads by code; one still may fail often.
         callback_failures: failed attempts of callbacks by reason.
@@ -72,6 +73,7 @@ class AgentStats:
     deferred: int
     dead_letters: int
     quarantined: int
+    spool_bytes: int
     dropped: Mapping[str, int]
     store_failures: Mapping[str, int]
     callback_failures: Mapping[str, int]

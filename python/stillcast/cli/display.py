@@ -45,9 +45,9 @@ class PlainDisplay:
         self._lock = threading.Lock()  # one line at a time on either stream
 
     def message(self, text: str) -> None:
-        """Write a line to stderr."""
+        """Write a line to stderr; names in it cannot begin another one."""
         with self._lock:
-            say(text)
+            say(plain(text))
 
     def still(self, facts: StillFacts) -> None:
         """Write a line to stdout."""

@@ -84,6 +84,7 @@ class DeliveryStats:
         deferred: stills that are stored and whose callback failed; it is tried again later (``callback.profile``).
         dead_letters: stills kept for replay in the spool.
         quarantined: spool files that are not what was put.
+        spool_bytes: length of all files of the spool.
         dropped: stills that a cap of the spool dropped, by reason.
         store_failures: failed uploads by code; one still may fail often.
         callback_failures: failed attempts of callbacks by reason.
@@ -105,6 +106,7 @@ class DeliveryStats:
     deferred: int = 0
     dead_letters: int = 0
     quarantined: int = 0
+    spool_bytes: int = 0
     dropped: Mapping[str, int]
     store_failures: Mapping[str, int]
     callback_failures: Mapping[str, int]

@@ -147,6 +147,7 @@ class Delivery:
             deferred=waiting[State.DEFERRED],
             dead_letters=waiting[State.DEAD],
             quarantined=waiting[State.QUARANTINE],
+            spool_bytes=self._spool.bytes_used,
             dropped=self._spool.dropped,
             store_failures=dict(counts.store_failures),
             callback_failures=dict(counts.callback_failures),

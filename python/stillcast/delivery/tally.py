@@ -6,8 +6,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from stillcast.delivery.model import DeliveryEvent, Listener
+
+_CODES_MAX: Final = 64  # beyond them, as a store may invent one for each answer, new ones are counted together
+_OTHER: Final = "other"
 
 
 @dataclass(slots=True)
@@ -73,7 +77,8 @@ class Tally:
     def store_failed(self, code: str) -> None:
         """One more upload failed."""
         with self._changed:
-            self._counts.store_failures[code] += 1
+            known = self._counts.store_failures
+            known[code if code in known or len(known) < _CODES_MAX else _OTHER] += 1
 
     def callbacks_failed(self, reasons: Iterable[str]) -> None:
         """So many more attempts of callbacks failed."""

@@ -16,7 +16,7 @@ from stillcast.spool.errors import spool_errors
 from stillcast.spool.item import WITH_REASON, State
 from stillcast.spool.ledger import Ledger, Measure
 from stillcast.spool.lock import Ownership
-from stillcast.spool.ownership import require_own
+from stillcast.spool.privacy import require_own
 
 
 class Shelves:

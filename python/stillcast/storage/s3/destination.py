@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import get_cert_path
+from botocore.loaders import Loader, create_loader
 from botocore.utils import get_environ_proxies
 
 from stillcast.config import StorageConfig
@@ -76,6 +78,7 @@ def find_destination(config: StorageConfig, limits: Limits) -> Destination:
     token = config.session_token.get_secret_value() if config.session_token else None
     # A session of our own: boto3's default one is shared with the host and not for several threads.
     core = botocore.session.Session()
+    core.register_component("data_loader", _data_loader(core.get_config_variable("data_path")))
     session = boto3.session.Session(access_key, secret_key, token, botocore_session=core)
     url, authorization = _what_botocore_sends(session, config, limits)
     credentials = session.get_credentials()
@@ -87,6 +90,12 @@ def find_destination(config: StorageConfig, limits: Limits) -> Destination:
     own = None if authorities is None else str(authorities)
     path = urlsplit(url).path.removesuffix(_NAME)
     return Destination(_route(url, own or str(get_cert_path(True))), path, signed["region"], own, credentials)
+
+
+@cache
+def _data_loader(search_path: str | None) -> Loader:
+    """Give what reads botocore's own files about services; it keeps what it read, which is most of a session's cost."""
+    return create_loader(search_path)
 
 
 def make_client(session: boto3.session.Session, config: StorageConfig, limits: Limits) -> S3Client:
