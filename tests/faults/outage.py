@@ -15,9 +15,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 
 from stillcast.delivery import Delivery
+from stillcast.delivery.waiting import LIVE_MAX
 from stillcast.naming import new_sid
 from stillcast.spool import Spool
 from stillcast.stills import Still
@@ -30,7 +32,6 @@ _WORKERS = 8
 _MEBIBYTE = 1 << 20
 _RSS_GROWTH_MAX = 24 * _MEBIBYTE
 _PUT_S = 0.002
-_LIVE_NAMES = 256  # the newest ones, which the delivery takes for live whenever they came
 
 
 class Clock:
@@ -189,8 +190,9 @@ def _report(
     assert stored == set(kept), "what was dropped is not the oldest, or more than that is missing"
     assert bool(lost) == dropping, f"dropped: {dropped}"
     overtaken = max(at[key] - count for key, count in seen.live)
-    backlog = set(kept[: len(kept) - len(seen.live) - _LIVE_NAMES])
-    before = max(sum(each in backlog for each in store.order[count : at[key]]) for key, count in seen.live)
+    backlog = set(kept[: len(kept) - len(seen.live) - LIVE_MAX])  # the newest ones count as live, whenever they came
+    of_backlog = list(accumulate((key in backlog for key in store.order), initial=0))
+    before = max(of_backlog[at[key]] - of_backlog[count] for key, count in seen.live)
     assert before <= 2 * _WORKERS, f"{before} stills of the backlog were stored before a live one"
     assert store.busy_max == _WORKERS, f"the backlog was drained with {store.busy_max} at a time"
     # What was there in the first quarter is caches and names; from then on nothing may grow with the backlog.

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from stillcast.delivery import Delivery, DeliveryEvent
-from stillcast.delivery.waiting import LIVE_MAX
 from stillcast.spool import Spool, State
 from stillcast.storage import DirectoryStore
 from support.delivering import LONG_S, Run, after, put_and_offer, run_fixture, settle, spool_fixture  # noqa: F401
@@ -76,15 +75,16 @@ def test_live_stills_go_before_the_backlog(spool: Spool, run: Run) -> None:
     live = put_and_offer(spool, delivery, range(100, 103))
     gate.set()
     assert delivery.flush(LONG_S)
-    assert store.puts[:4] == [backlog[0].object_key, *(item.object_key for item in live)]
+    assert store.puts[:4] == [backlog[0].object_key, *(item.object_key for item in reversed(live))]
     assert len(store.puts) == 33
 
 
-def test_more_live_stills_than_memory_holds_all_arrive(spool: Spool, run: Run) -> None:
+def test_more_live_stills_than_memory_holds_all_arrive(spool: Spool, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stillcast.delivery.waiting.LIVE_MAX", 256)
     gate = threading.Event()
     store = FakeStore(after(gate.wait))
     delivery = run(store)
-    items = put_and_offer(spool, delivery, range(2 * LIVE_MAX + 10))
+    items = put_and_offer(spool, delivery, range(2 * 256 + 10))
     gate.set()
     assert delivery.flush(LONG_S)
     assert sorted(store.puts) == sorted(item.object_key for item in items)

@@ -213,3 +213,21 @@ def test_a_store_that_only_throttles_is_probed_in_the_end(spool: Spool, run: Run
     busy.off()
     clock.step_until(delivery, lambda: not spool.counts()[READY])
     assert delivery.stats().upload_limit == 8
+
+
+def test_what_is_captured_between_the_mend_and_the_probe_goes_before_the_outage(
+    spool: Spool, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stillcast.delivery.waiting.LIVE_MAX", 100)
+    clock, down = Clock(), Switch()
+    store = FakeStore(lambda _key: failure(PASSING) if down else None)
+    delivery = run(store, loop_factory=clock.loop, store_workers=1)
+    put_and_offer(spool, delivery, range(600))
+    settle(delivery)
+    down.off()
+    tried = len(store.puts)
+    fresh = put_and_offer(spool, delivery, range(600, 690))
+    clock.step_until(delivery, lambda: spool.counts()[READY] == 0)
+    first = store.puts[tried : tried + 90]
+    assert len(set(first) & {item.object_key for item in fresh}) >= 89  # one more may be the probe's
+    assert len(store.objects) == 690

@@ -7,13 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-LIVE_MAX: Final = 256
+LIVE_MAX: Final = 8_192
 CHUNK: Final = 16_384
 _REFILL_AT: Final = CHUNK // 4
 
 
 class Waiting:
     """Live names, and a chunk of the backlog behind them; whatever does not fit is on disk and is looked for.
+
+    Note [Why the newest live still goes first]: after an outage a gate stays closed for up to 15 s more. What is
+    captured in these seconds must not queue up before what is captured now, and must not fall out of the live ones,
+    which would put it behind the whole backlog. So the live ones are a stack, and it holds 15 s of 500 stills a second.
+    While the store keeps up, there is one in it, and no order to speak of.
 
     ``offer`` is for any thread, the rest for the loop's.
     """
@@ -37,7 +42,7 @@ class Waiting:
             return {*self._live, *self._backlog}
 
     def offer(self, name: str) -> None:
-        """Add a live one; where too many wait, the oldest comes again with the backlog."""
+        """Add a live one; where too many wait, the one that waits longest comes again with the backlog."""
         with self._mutex:
             if len(self._live) == LIVE_MAX:
                 self._live.popleft()
@@ -45,13 +50,13 @@ class Waiting:
             self._live.append(name)
 
     def take_live(self, may_take: Callable[[str], bool]) -> str | None:
-        """Take the live one that waits longest; passes over what may not be taken."""
+        """Take the live one that came last; passes over what may not be taken."""
         with self._mutex:
-            return _take(self._live, may_take)
+            return _take(self._live.pop, self._live, may_take)
 
     def take_backlog(self, may_take: Callable[[str], bool]) -> str | None:
         """Take the oldest of the backlog; passes over what may not be taken."""
-        return _take(self._backlog, may_take)
+        return _take(self._backlog.popleft, self._backlog, may_take)
 
     def drop_backlog(self) -> None:
         """Forget the backlog; it is on disk."""
@@ -84,9 +89,9 @@ class Waiting:
             self.expect_more()
 
 
-def _take(names: deque[str], may_take: Callable[[str], bool]) -> str | None:
+def _take(next_of: Callable[[], str], names: deque[str], may_take: Callable[[str], bool]) -> str | None:
     while names:
-        name = names.popleft()
+        name = next_of()
         if may_take(name):
             return name
     return None
