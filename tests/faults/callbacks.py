@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -79,9 +80,13 @@ class MoodyServer:
         began = time.monotonic()
         self.attempts += 1
         talking = asyncio.ensure_future(self.talk(writer))
+        hung_up = select.poll()  # asked of the kernel: a stream that nobody reads notices no end
+        hung_up.register(writer.get_extra_info("socket").fileno(), select.POLLRDHUP)
         try:
-            while not talking.done() and not writer.transport.is_closing():
+            while not talking.done() and not hung_up.poll(0):
                 await asyncio.wait({talking}, timeout=0.02)
+            if not talking.done():
+                writer.transport.abort()
         finally:
             talking.cancel()
             self.longest_s = max(self.longest_s, time.monotonic() - began)

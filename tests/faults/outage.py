@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
 from pathlib import Path
+from typing import TextIO
 
 from stillcast.delivery import Delivery
 from stillcast.delivery.waiting import LIVE_MAX
@@ -83,7 +84,8 @@ class OutageStore:
 class Outage:
     """What happened."""
 
-    spooled: list[str] = field(default_factory=list)
+    keys: TextIO  # of what was spooled, in a file: a list of hundreds of thousands would hide what the delivery takes
+    spooled: int = 0
     live: list[tuple[str, int]] = field(default_factory=list)  # key, and how many were stored when it was put
     rss: list[int] = field(default_factory=list)
     bytes_max: int = 0
@@ -111,9 +113,10 @@ def _run(directory: Path, options: argparse.Namespace, *, dropping: bool) -> Non
     seconds = int(options.hours * 3600)
     whole = seconds * options.rate * (options.bytes + 1200)
     cap = max(1 << 20, whole // 2) if dropping else 4 * whole
-    clock, store, seen = Clock(), OutageStore(), Outage()
+    clock, store = Clock(), OutageStore()
     began = time.monotonic()
-    with make_spool(directory, max_bytes=cap, clock=lambda: clock.now_s) as spool:
+    with tempfile.TemporaryFile("w+") as keys, make_spool(directory, max_bytes=cap, clock=lambda: clock.now_s) as spool:
+        seen = Outage(keys)
         delivery = Delivery(
             spool, store, store_workers=_WORKERS, loop_factory=lambda: clock.loop, random=random.Random(1)
         )
@@ -135,7 +138,7 @@ def _run(directory: Path, options: argparse.Namespace, *, dropping: bool) -> Non
         drained_s = time.monotonic() - opened
         dropped = dict(spool.dropped)
         delivery.stop(10)
-    _report(options, seen, store, dropped, waiting=waiting, down_s=down_s, drained_s=drained_s, dropping=dropping)
+        _report(options, seen, store, dropped, waiting=waiting, down_s=down_s, drained_s=drained_s, dropping=dropping)
 
 
 def _second(
@@ -149,9 +152,10 @@ def _second(
     is_live: bool = False,
 ) -> None:
     for _ in range(options.rate):
-        still = _still(clock, len(seen.spooled), options.bytes)
+        still = _still(clock, seen.spooled, options.bytes)
         item = put(spool, still)
-        seen.spooled.append(still.object_key)
+        seen.spooled += 1
+        seen.keys.write(f"{still.object_key}\n")
         seen.bytes_max = max(seen.bytes_max, spool.bytes_used)
         if is_live:
             seen.live.append((still.object_key, len(store.order)))
@@ -186,7 +190,8 @@ def _report(
     lost = sum(dropped.values())
     stored, at = set(store.order), {key: index for index, key in enumerate(store.order)}
     assert len(stored) == len(store.order), "a still was stored twice"
-    kept = seen.spooled[lost:]
+    seen.keys.seek(0)
+    kept = seen.keys.read().splitlines()[lost:]
     assert stored == set(kept), "what was dropped is not the oldest, or more than that is missing"
     assert bool(lost) == dropping, f"dropped: {dropped}"
     overtaken = max(at[key] - count for key, count in seen.live)
@@ -200,7 +205,7 @@ def _report(
     assert grown < _RSS_GROWTH_MAX, f"memory grew by {grown} bytes"
     for name, value in {
         "outage": f"{options.hours:g} h simulated in {down_s:.0f} s, {options.rate} stills/s of {options.bytes} bytes",
-        "spooled": f"{len(seen.spooled):,}",
+        "spooled": f"{seen.spooled:,}",
         "waiting when it healed": f"{waiting:,}, {seen.bytes_max / _MEBIBYTE:.0f} MiB at most",
         "dropped by caps": f"{lost:,} {dropped}, the oldest",
         "attempts while it was down": f"{store.refused:,}",
