@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 
 from stillcast.callbacks import CallbackFailure, Named
 from stillcast.spool import SpoolItem
@@ -48,6 +49,13 @@ class ManualLoop(asyncio.SelectorEventLoop):
             self.call_soon(self._pass, left - 1, done)
         else:
             done.set()
+
+
+class Longest(Random):
+    """Draws the longest wait each time."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
 
 
 async def until(condition: Callable[[], object]) -> None:

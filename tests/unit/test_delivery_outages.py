@@ -21,15 +21,10 @@ from support.delivering import (
     settle,
     spool_fixture,  # noqa: F401
 )
-from support.fakes import DESTINATION, PASSING, FakeStore, failure, slow_down
+from support.fakes import DESTINATION, PASSING, FakeStore, Longest, failure, slow_down
 from support.stills import make_still, put, wait_until
 
 READY = State.READY
-
-
-class Longest:
-    def uniform(self, _low: float, high: float) -> float:
-        return high
 
 
 def test_a_passing_failure_is_tried_again_after_a_wait_and_never_given_up(spool: Spool, run: Run) -> None:
@@ -231,3 +226,15 @@ def test_what_is_captured_between_the_mend_and_the_probe_goes_before_the_outage(
     first = store.puts[tried : tried + 90]
     assert len(set(first) & {item.object_key for item in fresh}) >= 89  # one more may be the probe's
     assert len(store.objects) == 690
+
+
+def test_what_failed_in_an_outage_does_not_wait_for_its_own_turn_once_the_store_is_back(spool: Spool, run: Run) -> None:
+    clock, down = Clock(), Switch()
+    store = FakeStore(lambda _key: failure(PASSING) if down else None)
+    delivery = run(store, loop_factory=clock.loop, random=Longest())
+    put_and_offer(spool, delivery, range(3))
+    for _ in range(60):
+        clock.step(delivery)
+    down.off()
+    clock.step_until(delivery, lambda: store.objects)
+    wait_until(lambda: len(store.objects) == 3, "all of them, with the clock standing still")

@@ -114,18 +114,23 @@ class Gate:
             self._next_probe_s = now + self._overdue_s
         return self._epoch
 
-    def accepted(self, ticket: int) -> None:
-        """The destination took an item: open, and after enough of them room for one more."""
+    def accepted(self, ticket: int) -> bool:
+        """The destination took an item: open, and after enough of them room for one more.
+
+        Returns:
+            Whether this opened it.
+        """
         if ticket != self._epoch:
-            return
+            return False
         self._failures = 0
         if self._closure is None:
             self._limit.succeeded()
-            return
+            return False
         self._epoch += 1
         self._closure = None
         self._backoff.reset()
         self._on_change("opened", "")
+        return True
 
     def undecided(self, ticket: int) -> None:
         """The attempt ended without a word about the destination: the next probe may start at once."""

@@ -180,7 +180,8 @@ class Lane:
         if outcome.blame is not None:
             self.gate.failed(ticket, _now(), outcome.blame)
         elif outcome.accepted:
-            self.gate.accepted(ticket)
+            if self.gate.accepted(ticket):
+                self._retries.excuse(_now())
         else:
             self.gate.undecided(ticket)
         if outcome.again and self._last_failures is None:

@@ -12,6 +12,7 @@ from stillcast.backoff import Backoff
 class _Wait:
     backoff: Backoff
     due: float | None  # None while its attempt is under way
+    was_excused: bool = False
 
 
 class Retries:
@@ -60,6 +61,15 @@ class Retries:
         name = next(name for name, wait in self._waits.items() if wait.due == due)
         self._waits[name].due = None
         return name
+
+    def excuse(self, now: float) -> None:
+        """Let every item be tried at once, because the destination that failed it has come back; each once only.
+
+        One that is at fault itself would otherwise close the gate again each time that the others open it.
+        """
+        for wait in self._waits.values():
+            if not wait.was_excused and wait.due is not None:
+                wait.was_excused, wait.due = True, now
 
     def hurry(self, now: float) -> None:
         """Let every item be tried at once."""
