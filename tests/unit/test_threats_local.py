@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stillcast import SpoolError
-from stillcast.spool import ownership
+from stillcast.spool import privacy
 from stillcast.storage import DirectoryStore, StorageFailure
 from support.stills import make_spool, make_still, put
 
@@ -21,8 +21,8 @@ KEY = make_still(sid="ab" * 16).object_key
 def test_a_spool_that_another_user_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "spool").mkdir(mode=0o700)
     owner = (tmp_path / "spool").stat().st_uid
-    monkeypatch.setattr(ownership.os, "geteuid", lambda: owner + 1)
-    monkeypatch.setattr(ownership, "_ROOT", -1)
+    monkeypatch.setattr(privacy.os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(privacy, "_ROOT", -1)
     with pytest.raises(SpoolError, match=rf"belongs to user {owner}, who could lead us astray: give it to user"):
         make_spool(tmp_path / "spool").open()
     assert list((tmp_path / "spool").iterdir()) == []
