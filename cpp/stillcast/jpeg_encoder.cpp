@@ -1,15 +1,14 @@
 #include "stillcast/jpeg_encoder.h"
 
-#include <jerror.h>
-#include <jpeglib.h>
-
 #include <array>
 #include <csetjmp>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <string>
+
+#include "stillcast/jpeg_memory.h"
+#include "stillcast/libjpeg.h"
 
 namespace stillcast {
 
@@ -82,6 +81,7 @@ void point_at(const Plane& plane, int first_row, std::array<JSAMPROW, N>& rows) 
 struct JpegEncoder::State {
   jpeg_compress_struct jpeg{};
   ErrorHandler error{};
+  JpegImagePool pool;
   Output output{{}, std::make_unique<uint8_t[]>(kFirstOutputBytes), kFirstOutputBytes};
   int quality = 0;
 
@@ -91,6 +91,7 @@ struct JpegEncoder::State {
     error.manager.output_message = on_message;
     if (setjmp(error.escape) != 0) throw std::bad_alloc();
     jpeg_create_compress(&jpeg);
+    pool.serve(reinterpret_cast<j_common_ptr>(&jpeg));
     output.manager.init_destination = start_output;
     output.manager.empty_output_buffer = grow_output;
     output.manager.term_destination = finish_output;
@@ -109,6 +110,13 @@ struct JpegEncoder::State {
     jpeg_set_defaults(&jpeg);  // YCbCr in JFIF, chroma halved both ways, standard Huffman tables
     jpeg.raw_data_in = TRUE;
     jpeg.dct_method = JDCT_ISLOW;
+  }
+
+  void set_quality(int wanted) {
+    if (wanted == quality) return;
+    quality = 0;  // until the tables are whole
+    jpeg_set_quality(&jpeg, wanted, TRUE);
+    quality = wanted;
   }
 
   void compress(const Picture& picture) {
@@ -138,10 +146,7 @@ Status JpegEncoder::encode(const Picture& picture, int quality, std::span<const 
     jpeg_abort_compress(&state.jpeg);
     return Status::error(std::string("JPEG encoder: ") + state.error.message.data());
   }
-  if (quality != state.quality) {
-    jpeg_set_quality(&state.jpeg, quality, TRUE);
-    state.quality = quality;
-  }
+  state.set_quality(quality);
   state.compress(picture);
   jpeg = {state.output.bytes.get(), state.output.capacity - state.output.manager.free_in_buffer};
   return Status::ok();
