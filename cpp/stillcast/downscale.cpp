@@ -1,123 +1,127 @@
 #include "stillcast/downscale.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace stillcast {
 
 namespace {
 
-constexpr int kDropBits = 2 * kWeightBits - kScaledBits;
-constexpr uint64_t kHalf = uint64_t{1} << (kDropBits - 1);
+constexpr int16_t kNeutralChroma = 128 << kScaledBits;
 
-constexpr bool same_grid(const Component& a, const Component& b) noexcept {
-  return a.plane == b.plane && a.sub_x == b.sub_x && a.sub_y == b.sub_y;
+size_t axis_of(int sub) noexcept { return sub == 1 ? 0 : 1; }
+
+// What the samples of a row that was summed are multiplied by.
+int sum_total(const AreaAxis& vertical) noexcept { return std::min(vertical.total(), kExactTotal); }
+
+// Grows and never shrinks; what is new is zero, so that kernels never read what nobody wrote.
+void reserve_row(std::vector<int16_t>& row, int length) {
+  if (static_cast<size_t>(length) > row.size()) row.resize(static_cast<size_t>(length));
 }
 
-uint64_t weighted_sum(const uint32_t* samples, int step, const uint16_t* weights, int count) noexcept {
-  uint64_t sum = 0;
-  for (int i = 0; i < count; ++i) sum += uint64_t{samples[static_cast<ptrdiff_t>(i) * step]} * weights[i];
-  return sum;
+// The subsampling of rows is one for all components of a plane.
+int sub_y(const FormatInfo& info, int plane) noexcept {
+  const auto in_plane = [plane](const Component& c) { return c.plane == plane; };
+  return std::find_if(info.component.begin(), info.component.end(), in_plane)->sub_y;
 }
+
+// 4:2:2: a row of chroma for each row of luma.
+bool has_chroma_of_both_rows(const Component& c) noexcept { return c.sub_x == 2 && c.sub_y == 1; }
 
 }  // namespace
 
-void AreaAxis::build(int extent, int sub, int cells) {
-  if (extent == extent_ && sub == sub_ && cells == this->cells()) return;
-  extent_ = 0;  // until the table is whole
-  spans_.clear();
-  weights_.clear();
-  // In units of 1/cells of a luma pixel every border is a whole number: cells are `extent` long, samples `sub * cells`.
-  const int64_t sample_length = int64_t{sub} * cells;
-  for (int64_t cell = 0; cell < cells; ++cell) {
-    const int64_t begin = cell * extent;
-    const int64_t end = begin + extent;
-    const int64_t first = begin / sample_length;
-    const int64_t last = (end - 1) / sample_length;
-    spans_.push_back({static_cast<int>(first), static_cast<int>(last - first + 1), static_cast<int>(weights_.size())});
-    int64_t given = 0;
-    for (int64_t sample = first; sample <= last; ++sample) {
-      const int64_t covered = std::min(end, (sample + 1) * sample_length) - begin;
-      const int64_t due = ((covered << kWeightBits) + extent / 2) / extent;
-      weights_.push_back(static_cast<uint16_t>(due - given));
-      given = due;
-    }
-  }
-  extent_ = extent;
-  sub_ = sub;
-}
-
-void Downscaler::scale(const FrameView& frame, std::array<ScaledPlane, 3>& to) {
+void Downscaler::prepare(const FrameView& frame, Size size) {
+  const Geometry geometry{frame.format, {frame.width, frame.height}, size};
+  if (geometry == geometry_) return;
+  geometry_ = {};  // until all is ready
   const FormatInfo& info = format_info(frame.format);
-  int first = 0;
-  while (first < info.components) {
-    int end = first + 1;
-    const auto component = [&info](int i) -> const Component& { return info.component[static_cast<size_t>(i)]; };
-    while (end < info.components && same_grid(component(first), component(end))) ++end;
-    scale_together(frame, first, end, to);
-    first = end;
+  build_axes(geometry);
+  if (!build_windows(info)) {
+    for (AreaAxis& axis : vertical_) axis.make_fine();
+    static_cast<void>(build_windows(info));  // with totals that are powers of two it is good
+  }
+  reserve(info, geometry);
+  geometry_ = geometry;
+}
+
+void Downscaler::build_axes(const Geometry& geometry) {
+  for (const int sub : {1, 2}) {
+    AreaAxis& vertical = vertical_[axis_of(sub)];
+    vertical.build(geometry.from.height, sub, geometry.to.height / sub);
+    if (vertical.total() > kExactTotal) vertical.make_fine();
+    horizontal_[axis_of(sub)].build(geometry.from.width, sub, geometry.to.width / sub);
   }
 }
 
-// Components [first, end) share a plane and a grid, so they share the sums of its rows.
-void Downscaler::scale_together(const FrameView& frame, int first, int end, std::array<ScaledPlane, 3>& to) {
-  const auto& components = format_info(frame.format).component;
-  const Component& grid = components[static_cast<size_t>(first)];
-  const PlaneView& plane = frame.planes[static_cast<size_t>(grid.plane)];
-  const ScaledPlane& like = to[static_cast<size_t>(first)];
-  auto& [horizontal, vertical] = grids_[grid.sub_x == 1 ? 0 : 1];
-  horizontal.build(frame.width, grid.sub_x, like.width());
-  vertical.build(frame.height, grid.sub_y, like.height());
-  sums_.resize(static_cast<size_t>(plane.row_bytes));
-  for (int y = 0; y < like.height(); ++y) {
-    sum_rows(plane, vertical, y);
-    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(end); ++i) {
-      weigh_row(components[i], horizontal, to[i].row(y));
+bool Downscaler::build_windows(const FormatInfo& info) {
+  for (size_t i = 0; i < static_cast<size_t>(info.components); ++i) {
+    const Component& c = info.component[i];
+    const int total = sum_total(vertical_[axis_of(c.sub_y)]);
+    if (!windows_[i].build(horizontal_[axis_of(c.sub_x)], total, kernels_.window_samples)) return false;
+  }
+  return true;
+}
+
+void Downscaler::reserve(const FormatInfo& info, const Geometry& geometry) {
+  int length = 0;
+  for (int p = 0; p < info.planes; ++p) length = std::max(length, info.row_bytes(p, geometry.from.width));
+  int overread = kRowPadding;
+  for (int i = 0; i < info.components; ++i) {
+    overread = std::max(overread, windows_[static_cast<size_t>(i)].overread());
+  }
+  reserve_row(sums_, length + overread);
+  for (auto& row : split_) reserve_row(row, length + overread);
+  for (auto& component : scaled_) {
+    for (auto& row : component) reserve_row(row, geometry.to.width + kRowPadding);
+  }
+  source_rows_.resize(static_cast<size_t>(std::max(vertical_[0].taps(), vertical_[1].taps())));
+  if (info.components == 1) {
+    for (const size_t i : {size_t{1}, size_t{2}}) std::fill(scaled_[i][0].begin(), scaled_[i][0].end(), kNeutralChroma);
+  }
+}
+
+ScaledRows Downscaler::scale(const FrameView& frame, int pair) noexcept {
+  const FormatInfo& info = format_info(frame.format);
+  for (int plane = 0; plane < info.planes; ++plane) {
+    const int sub = sub_y(info, plane);
+    for (int row = 0; row < 2 / sub; ++row) {
+      sum_row(frame.planes[static_cast<size_t>(plane)], vertical_[axis_of(sub)], 2 / sub * pair + row);
+      weigh_components(info, plane, static_cast<size_t>(row));
     }
   }
-}
-
-void Downscaler::sum_rows(const PlaneView& plane, const AreaAxis& vertical, int y) {
-  std::fill(sums_.begin(), sums_.end(), 0U);
-  const AreaAxis::Span& span = vertical.span(y);
-  const uint16_t* weights = vertical.weights(span);
-  for (int i = 0; i < span.count; ++i) {
-    const uint8_t* row = plane.row(span.first + i);
-    const uint16_t weight = weights[i];
-    for (size_t x = 0; x < sums_.size(); ++x) sums_[x] += uint32_t{row[x]} * weight;
-  }
-}
-
-void Downscaler::weigh_row(const Component& component, const AreaAxis& horizontal, uint16_t* to) const noexcept {
-  const uint32_t* samples = sums_.data() + component.offset_bytes;
-  for (int x = 0; x < horizontal.cells(); ++x) {
-    const AreaAxis::Span& span = horizontal.span(x);
-    const uint32_t* from = samples + static_cast<ptrdiff_t>(span.first) * component.step_bytes;
-    const uint64_t sum = weighted_sum(from, component.step_bytes, horizontal.weights(span), span.count);
-    to[x] = static_cast<uint16_t>((sum + kHalf) >> kDropBits);
-  }
-}
-
-std::vector<uint64_t> area_means(const Plane& plane, int columns, int rows) {
-  AreaAxis horizontal;
-  AreaAxis vertical;
-  horizontal.build(plane.width(), 1, columns);
-  vertical.build(plane.height(), 1, rows);
-  std::vector<uint64_t> means;
-  for (int r = 0; r < rows; ++r) {
-    const AreaAxis::Span& lines = vertical.span(r);
-    for (int c = 0; c < columns; ++c) {
-      const AreaAxis::Span& span = horizontal.span(c);
-      uint64_t mean = 0;
-      for (int i = 0; i < lines.count; ++i) {
-        const uint8_t* from = plane.row(lines.first + i) + span.first;
-        uint64_t line = 0;
-        for (int k = 0; k < span.count; ++k) line += uint64_t{from[k]} * horizontal.weights(span)[k];
-        mean += line * vertical.weights(lines)[i];
-      }
-      means.push_back(mean);
+  ScaledRows out;
+  for (size_t i = 0; i < 3; ++i) {
+    int16_t* first = scaled_[i][0].data();
+    int16_t* second = scaled_[i][1].data();
+    if (has_chroma_of_both_rows(info.component[i])) {
+      kernels_.average(first, second, horizontal_[1].cells(), first);
     }
+    out.row[i] = {first, second};
   }
-  return means;
+  return out;
+}
+
+void Downscaler::sum_row(const PlaneView& plane, const AreaAxis& vertical, int row) noexcept {
+  const AreaAxis::Span& span = vertical.span(row);
+  for (int i = 0; i < span.count; ++i) source_rows_[static_cast<size_t>(i)] = plane.row(span.first + i);
+  const auto sum = vertical.total() > kExactTotal ? kernels_.sum_rows_fine : kernels_.sum_rows;
+  sum(source_rows_.data(), vertical.weights(span), span.count, plane.row_bytes, sums_.data());
+  row_bytes_ = plane.row_bytes;
+}
+
+void Downscaler::weigh_components(const FormatInfo& info, int plane, size_t row) noexcept {
+  int split_step = 1;
+  for (size_t i = 0; i < static_cast<size_t>(info.components); ++i) {
+    const Component& c = info.component[i];
+    if (c.plane != plane) continue;
+    if (c.step_bytes != split_step) {
+      split_step = c.step_bytes;
+      kernels_.split(sums_.data(), split_step, (row_bytes_ + split_step - 1) / split_step,
+                     {split_[0].data(), split_[1].data(), split_[2].data(), split_[3].data()});
+    }
+    const std::vector<int16_t>& samples = split_step == 1 ? sums_ : split_[static_cast<size_t>(c.offset_bytes)];
+    kernels_.weigh_row(windows_[i], samples.data(), scaled_[i][row].data());
+  }
 }
 
 }  // namespace stillcast

@@ -3,47 +3,45 @@
 #include <algorithm>
 #include <cmath>
 
-#include "stillcast/downscale.h"
-
 namespace stillcast {
 
 namespace {
 
-constexpr int kHashColumns = 9;
-constexpr int kHashRows = 8;
+constexpr Size kHashCells{9, 8};
 
-uint64_t difference_hash(const Plane& luma) {
-  const std::vector<uint64_t> means = area_means(luma, kHashColumns, kHashRows);
-  uint64_t hash = 0;
-  for (size_t row = 0; row < kHashRows; ++row) {
-    const uint64_t* mean = means.data() + row * kHashColumns;
-    for (size_t column = 0; column + 1 < kHashColumns; ++column) {
-      hash = hash << 1 | static_cast<uint64_t>(mean[column] < mean[column + 1]);
-    }
-  }
-  return hash;
+FrameView as_frame(const Plane& luma) noexcept {
+  FrameView frame;
+  frame.format = PixelFormat::kGray8;
+  frame.width = luma.width();
+  frame.height = luma.height();
+  frame.planes[0] = {luma.row(0), luma.stride_bytes(), luma.width(), luma.height()};
+  return frame;
 }
 
 }  // namespace
 
-LumaStats luma_stats(const Plane& luma) {
-  uint64_t sum = 0;
-  uint64_t sum_of_squares = 0;
-  for (int y = 0; y < luma.height(); ++y) {
-    const uint8_t* row = luma.row(y);
-    uint32_t row_sum = 0;
-    uint64_t row_squares = 0;
-    for (int x = 0; x < luma.width(); ++x) {
-      row_sum += row[x];
-      row_squares += uint32_t{row[x]} * row[x];
-    }
-    sum += row_sum;
-    sum_of_squares += row_squares;
-  }
+LumaStats LumaMeter::measure(const Plane& luma) {
+  LumaSums sums;
+  for (int y = 0; y < luma.height(); ++y) kernels_.add_luma(luma.row(y), luma.width(), sums);
   const double pixels = static_cast<double>(luma.width()) * luma.height();
-  const double mean = static_cast<double>(sum) / pixels;
-  const double variance = static_cast<double>(sum_of_squares) / pixels - mean * mean;
+  const double mean = static_cast<double>(sums.sum) / pixels;
+  const double variance = static_cast<double>(sums.squares) / pixels - mean * mean;
   return {mean, std::sqrt(std::max(0.0, variance)), difference_hash(luma)};
+}
+
+uint64_t LumaMeter::difference_hash(const Plane& luma) {
+  const FrameView frame = as_frame(luma);
+  means_.prepare(frame, kHashCells);
+  uint64_t hash = 0;
+  for (int pair = 0; pair < kHashCells.height / 2; ++pair) {
+    const ScaledRows scaled = means_.scale(frame, pair);
+    for (const int16_t* means : scaled.row[0]) {
+      for (int column = 0; column + 1 < kHashCells.width; ++column) {
+        hash = hash << 1 | static_cast<uint64_t>(means[column] < means[column + 1]);
+      }
+    }
+  }
+  return hash;
 }
 
 }  // namespace stillcast

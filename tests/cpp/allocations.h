@@ -8,6 +8,11 @@ namespace stillcast::testing {
 // Of this thread since its begin; every operator new of the program is counted.
 [[nodiscard]] int allocations() noexcept;
 
+// The same of malloc, calloc and realloc, whoever calls them: libjpeg too. 0 where they cannot be counted, as under
+// sanitizers.
+[[nodiscard]] int mallocs() noexcept;
+[[nodiscard]] bool counts_mallocs() noexcept;
+
 // While it lives, this thread finds no memory for as many bytes or more.
 class NoMemory {
  public:

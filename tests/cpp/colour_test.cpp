@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "stillcast/kernels/kernels.h"
 #include "support.h"
 
 namespace stillcast {
@@ -38,26 +40,40 @@ constexpr std::array<Space, 3> kSpaces{{{ColourMatrix::kBt601, 0.299, 0.114},
                                         {ColourMatrix::kBt709, 0.2126, 0.0722},
                                         {ColourMatrix::kBt2020, 0.2627, 0.0593}}};
 
-std::array<ScaledPlane, 3> flat(const Rgb& values, Size chroma) {
-  std::array<ScaledPlane, 3> planes;
-  for (size_t i = 0; i < 3; ++i) {
-    planes[i].resize(i == 0 ? 2 : chroma.width, i == 0 ? 2 : chroma.height);
-    planes[i].fill(static_cast<uint16_t>(level(values[i]) << kScaledBits));
+// Two by two pixels before conversion, padded as kernels want it.
+struct Block {
+  std::array<std::array<std::array<int16_t, kRowPadding>, 2>, 3> samples{};
+
+  void fill(size_t component, int level_times_2_7) {
+    for (auto& row : samples[component]) row.fill(static_cast<int16_t>(level_times_2_7));
   }
-  return planes;
+  [[nodiscard]] ScaledRows rows() const {
+    ScaledRows rows;
+    for (size_t i = 0; i < 3; ++i) rows.row[i] = {samples[i][0].data(), samples[i][1].data()};
+    return rows;
+  }
+};
+
+Block flat(const Rgb& values) {
+  Block block;
+  for (size_t i = 0; i < 3; ++i) block.fill(i, level(values[i]) << kScaledBits);
+  return block;
 }
 
-Picture convert(const FrameView& frame, const std::array<ScaledPlane, 3>& planes) {
+Picture convert(const FrameView& frame, const Block& block) {
   Picture picture;
   picture.resize({2, 2});
-  const auto convert = format_info(frame.format).rgb ? convert_rgb : convert_ycc;
-  convert(to_jfif(frame), planes, picture);
+  auto& [luma, cb, cr] = picture.planes;
+  const PictureRows to{{luma.row(0), luma.row(1)}, cb.row(0), cr.row(0)};
+  if (format_info(frame.format).rgb) {
+    reference_kernels().convert_rgb(rgb_to_jfif(frame), block.rows(), 1, to);
+  } else {
+    reference_kernels().convert_ycc(ycc_to_jfif(frame), block.rows(), 1, to);
+  }
   return picture;
 }
 
-Picture convert_levels(const FrameView& frame, const Rgb& values) {
-  return convert(frame, flat(values, format_info(frame.format).rgb ? Size{2, 2} : Size{1, 1}));
-}
+Picture convert_levels(const FrameView& frame, const Rgb& values) { return convert(frame, flat(values)); }
 
 void expect_near(const Picture& picture, const Rgb& want, double tolerance) {
   for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(picture.planes[i].row(0)[0], want[i], tolerance) << "component " << i;
@@ -122,20 +138,20 @@ TEST(Colour, FullRangeBt601IsLeftAlone) {
 
 TEST(Colour, WhatLiesBetweenTwoLevelsIsRoundedOnceAndAfterTheMatrix) {
   FrameView frame;  // limited range: 100.5 is 98.39 of 255, 100 would be 97.8 and 101 98.97
-  auto planes = flat({0, 128, 128}, {1, 1});
-  planes[0].fill((201 << kScaledBits) / 2);
-  EXPECT_EQ(convert(frame, planes).planes[0].row(0)[0], 98);
-  planes[0].fill((203 << kScaledBits) / 2);  // 101.5 is 99.56
-  EXPECT_EQ(convert(frame, planes).planes[0].row(0)[0], 100);
+  Block block = flat({0, 128, 128});
+  block.fill(0, (201 << kScaledBits) / 2);
+  EXPECT_EQ(convert(frame, block).planes[0].row(0)[0], 98);
+  block.fill(0, (203 << kScaledBits) / 2);  // 101.5 is 99.56
+  EXPECT_EQ(convert(frame, block).planes[0].row(0)[0], 100);
 }
 
 TEST(Colour, RgbChromaIsTheMeanOfFourPixels) {
   FrameView frame;
   frame.format = PixelFormat::kRgb24;
   frame.full_range = true;
-  auto planes = flat({0, 0, 0}, {2, 2});
-  planes[0].row(0)[0] = 255 << kScaledBits;  // one red pixel of four
-  const Picture picture = convert(frame, planes);
+  Block block = flat({0, 0, 0});
+  block.samples[0][0][0] = 255 << kScaledBits;  // one red pixel of four
+  const Picture picture = convert(frame, block);
   EXPECT_EQ(picture.planes[0].row(0)[0], 76);
   EXPECT_EQ(picture.planes[0].row(1)[1], 0);
   EXPECT_EQ(picture.planes[2].row(0)[0], 160);  // 128 + 127.5 / 4

@@ -29,6 +29,9 @@ TEST(Picture, TurnsClockwise) {
   from.resize({4, 2});
   from.planes[0] = ramp(4, 2);
   Picture to;
+  const auto rotate = [](const Picture& picture, Rotation rotation, Picture& turned) {
+    stillcast::rotate(reference_kernels(), picture, rotation, turned);
+  };
   rotate(from, Rotation::k90, to);
   ASSERT_EQ(to.width(), 2);
   ASSERT_EQ(to.height(), 4);
@@ -48,7 +51,7 @@ TEST(LumaStats, MeanAndDeviationAreThoseOfThePixels) {
   plane.resize(4, 2);
   plane.fill(10);
   for (int x = 0; x < 4; ++x) plane.row(1)[x] = 30;
-  const LumaStats stats = luma_stats(plane);
+  const LumaStats stats = LumaMeter().measure(plane);
   EXPECT_DOUBLE_EQ(stats.mean, 20);
   EXPECT_DOUBLE_EQ(stats.deviation, 10);
 }
@@ -57,17 +60,17 @@ TEST(LumaStats, TheHashFollowsTheDifferencesAndIsZeroWhenFlat) {
   Plane plane;
   plane.resize(90, 80);
   plane.fill(77);
-  EXPECT_EQ(luma_stats(plane).dhash, 0U);
+  EXPECT_EQ(LumaMeter().measure(plane).dhash, 0U);
   for (int y = 0; y < 80; ++y) {
     for (int x = 0; x < 90; ++x) plane.row(y)[x] = static_cast<uint8_t>(2 * x);
   }
-  EXPECT_EQ(luma_stats(plane).dhash, ~uint64_t{0});
+  EXPECT_EQ(LumaMeter().measure(plane).dhash, ~uint64_t{0});
   // Brighter only from column 0 to 1 of the first row of cells: the most significant bit.
   plane.fill(50);
   for (int y = 0; y < 10; ++y) {
     for (int x = 10; x < 90; ++x) plane.row(y)[x] = 60;
   }
-  EXPECT_EQ(luma_stats(plane).dhash, uint64_t{1} << 63);
+  EXPECT_EQ(LumaMeter().measure(plane).dhash, uint64_t{1} << 63);
 }
 
 }  // namespace

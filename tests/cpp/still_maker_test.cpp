@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "allocations.h"
 #include "support.h"
 
 namespace stillcast {
@@ -125,6 +126,29 @@ TEST(StillMaker, OneMakerServesChangingGeometry) {
     ASSERT_TRUE(maker.make(frame.view(), {}, first).is_ok());
     EXPECT_EQ(first.jpeg, make(frame.view()).jpeg);
   }
+}
+
+TEST(StillMaker, AStillCostsNoAllocationOnceWarm) {
+  StillMaker maker;
+  EncodedStill still;
+  for (const PixelFormat format : kAllFormats) {
+    OwnedFrame frame(format, 1280, 720);
+    frame.randomise(2).view().rotation = Rotation::k90;
+    const auto make = [&] { ASSERT_TRUE(maker.make(frame.view(), {}, still).is_ok()); };
+    for (int i = 0; i < 3; ++i) make();
+    const int before = testing::allocations();
+    const int mallocs_before = testing::mallocs();
+    for (int i = 0; i < 5; ++i) make();
+    EXPECT_EQ(testing::allocations(), before) << format_info(format).name;
+    EXPECT_EQ(testing::mallocs(), mallocs_before) << format_info(format).name;
+  }
+}
+
+TEST(StillMaker, TheTestCountsWhatLibjpegAllocates) {
+  if (!testing::counts_mallocs()) GTEST_SKIP() << "a sanitizer owns malloc";
+  const int before = testing::mallocs();
+  decode(make(OwnedFrame(PixelFormat::kGray8, 32, 32).view()).jpeg);
+  EXPECT_GT(testing::mallocs(), before);
 }
 
 TEST(StillMaker, StatisticsAreOfTheLumaThatTheJpegShows) {

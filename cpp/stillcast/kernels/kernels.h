@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "stillcast/colour.h"
+#include "stillcast/kernels/row_windows.h"
+
+namespace stillcast {
+
+// Two rows of the small picture on their way, levels times 2^kScaledBits: Y, Cb, Cr (chroma in one row of half the
+// length) or R, G, B (two rows each).
+struct ScaledRows {
+  std::array<std::array<const int16_t*, 2>, 3> row;
+};
+
+// Two rows of luma and the one of each chroma that goes with them.
+struct PictureRows {
+  std::array<uint8_t*, 2> luma;
+  uint8_t* cb;
+  uint8_t* cr;
+};
+
+// Of levels, and of their squares.
+struct LumaSums {
+  uint64_t sum = 0;
+  uint64_t squares = 0;
+};
+
+// The loops that all time goes into. Every set gives the same bits; the reference is plain C++.
+//
+// Rows of int16_t are our own: kernels may read them up to RowWindows::overread() behind their end, and write whole
+// vectors, so they are padded by kRowPadding samples at least. Rows of bytes that are read are the host's: nothing
+// beyond them is touched. Rows of bytes that are written are padded like PlaneOf.
+struct Kernels {
+  std::string_view name;
+  int window_samples;
+
+  // sums[x] = sum over i of weights[i] * rows[i][x], for x < length. The weights sum to kExactTotal at most.
+  void (*sum_rows)(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) noexcept;
+  // The same with weights that sum to 2^kFineBits; sums are levels times 2^7, rounded half up.
+  void (*sum_rows_fine)(const uint8_t* const* rows, const int16_t* weights, int count, int length,
+                        int16_t* sums) noexcept;
+  // Picks apart rows whose samples take turns: to[i][x] = from[x * step + i] for x < length; step is 2, 3 or 4.
+  void (*split)(const int16_t* from, int step, int length, const std::array<int16_t*, 4>& to) noexcept;
+  // to[cell] = (sum of the cell's weights times samples + half) >> windows.shift.
+  void (*weigh_row)(const RowWindows& windows, const int16_t* from, int16_t* to) noexcept;
+  // to[x] = mean of a[x] and b[x], rounded half up.
+  void (*average)(const int16_t* a, const int16_t* b, int length, int16_t* to) noexcept;
+  // Both: `pairs` is half the picture's width.
+  void (*convert_ycc)(const YccTransform& transform, const ScaledRows& from, int pairs, const PictureRows& to) noexcept;
+  void (*convert_rgb)(const RgbTransform& transform, const ScaledRows& from, int pairs, const PictureRows& to) noexcept;
+  void (*add_luma)(const uint8_t* row, int length, LumaSums& sums) noexcept;
+  // Of a block of 16x16: row i becomes column i. Strides may be negative.
+  void (*transpose_block)(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride) noexcept;
+  // to[x] = from[length - 1 - x].
+  void (*reverse_row)(const uint8_t* from, int length, uint8_t* to) noexcept;
+};
+
+constexpr int kRowPadding = 128;  // four vectors of 512 bits
+
+[[nodiscard]] const Kernels& reference_kernels() noexcept;
+// The best that this machine can run.
+[[nodiscard]] const Kernels& best_kernels() noexcept;
+// Every set that this machine can run but the reference; for tests, not while another thread makes stills.
+[[nodiscard]] std::span<const Kernels> all_kernels();
+
+}  // namespace stillcast

@@ -1,0 +1,154 @@
+// Whole rows: vertical sums, and samples that take turns.
+#if defined(STILLCAST_KERNELS_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STILLCAST_KERNELS_ROWS_INL_H_
+#undef STILLCAST_KERNELS_ROWS_INL_H_
+#else
+#define STILLCAST_KERNELS_ROWS_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "stillcast/area_axis.h"
+#include "stillcast/kernels/pairs-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace stillcast {
+namespace HWY_NAMESPACE {
+
+// Calls sum(x, lanes) for stretches that cover a row whose end must not be passed: the last one overlaps the one
+// before, and a row that is shorter than a vector is done by ones.
+template <class SumVectors, class SumOne>
+HWY_INLINE void cover_row(int length, int lanes, SumVectors sum, SumOne sum_one) {
+  if (length < lanes) {
+    for (int x = 0; x < length; ++x) sum_one(x);
+    return;
+  }
+  int x = 0;
+  for (; x + lanes <= length; x += lanes) sum(x);
+  if (x < length) sum(length - lanes);
+}
+
+HWY_INLINE int32_t sum_of_column(const uint8_t* const* rows, const int16_t* weights, int count, int x) {
+  int32_t sum = 0;
+  for (int i = 0; i < count; ++i) sum += weights[i] * rows[i][x];
+  return sum;
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> promoted(D d, const uint8_t* from) {
+  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<uint8_t, D>(), from));
+}
+
+// Two vectors of sums at a time. kCount is the number of rows where it is known, else 0; kPlain says that all weights
+// are 1.
+template <int kCount, bool kPlain>
+HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) {
+  const hn::ScalableTag<uint16_t> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const auto weighted = [&](int i, int x) {
+    const auto samples = promoted(d, rows[i] + x);
+    return kPlain ? samples : hn::Mul(samples, hn::Set(d, static_cast<uint16_t>(weights[i])));
+  };
+  const auto sum = [&](int x) {
+    auto a = weighted(0, x);
+    auto b = weighted(0, x + lanes);
+    for (int i = 1; i < (kCount == 0 ? count : kCount); ++i) {
+      a = hn::Add(a, weighted(i, x));
+      b = hn::Add(b, weighted(i, x + lanes));
+    }
+    hn::StoreU(hn::BitCast(di, a), di, sums + x);
+    hn::StoreU(hn::BitCast(di, b), di, sums + x + lanes);
+  };
+  cover_row(length, 2 * lanes, sum,
+            [&](int x) { sums[x] = static_cast<int16_t>(sum_of_column(rows, weights, count, x)); });
+}
+
+template <bool kPlain>
+HWY_INLINE void sum_counted(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) {
+  switch (count) {
+    case 1:
+      return sum_exactly<1, kPlain>(rows, weights, count, length, sums);
+    case 2:
+      return sum_exactly<2, kPlain>(rows, weights, count, length, sums);
+    case 3:
+      return sum_exactly<3, kPlain>(rows, weights, count, length, sums);
+    case 4:
+      return sum_exactly<4, kPlain>(rows, weights, count, length, sums);
+    default:
+      return sum_exactly<0, kPlain>(rows, weights, count, length, sums);
+  }
+}
+
+void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) noexcept {
+  const bool plain = std::all_of(weights, weights + count, [](int16_t weight) { return weight == 1; });
+  if (plain) return sum_counted<true>(rows, weights, count, length, sums);
+  sum_counted<false>(rows, weights, count, length, sums);
+}
+
+void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) noexcept {
+  constexpr int kDropBits = kFineBits - 7;
+  constexpr int32_t kHalf = 1 << (kDropBits - 1);
+  const hn::ScalableTag<int16_t> d;
+  const hn::RepartitionToWide<decltype(d)> d32;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const auto sum = [&](int x) {
+    auto low = hn::Set(d32, kHalf);
+    auto high = low;
+    for (int i = 0; i < count; i += 2) {
+      // Of an odd number of rows the last one goes with itself, weighed by nothing.
+      const int next = std::min(i + 1, count - 1);
+      const auto weight = set_pairs(d, weights[i], next == i ? int16_t{0} : weights[next]);
+      const auto above = promoted(d, rows[i] + x);
+      const auto below = promoted(d, rows[next] + x);
+      low = hn::Add(low, mul_pairs(d32, hn::InterleaveLower(d, above, below), weight));
+      high = hn::Add(high, mul_pairs(d32, hn::InterleaveUpper(d, above, below), weight));
+    }
+    // Narrowing puts in order again, block by block, what interleaving took apart.
+    hn::StoreU(hn::ReorderDemote2To(d, hn::ShiftRight<kDropBits>(low), hn::ShiftRight<kDropBits>(high)), d, sums + x);
+  };
+  cover_row(length, lanes, sum, [&](int x) {
+    sums[x] = static_cast<int16_t>((sum_of_column(rows, weights, count, x) + kHalf) >> kDropBits);
+  });
+}
+
+void split(const int16_t* from, int step, int length, const std::array<int16_t*, 4>& to) noexcept {
+  const hn::ScalableTag<int16_t> d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  auto a = hn::Zero(d);
+  auto b = a;
+  auto c = a;
+  auto e = a;
+  for (int x = 0; x < length; x += lanes) {
+    if (step == 2) {
+      hn::LoadInterleaved2(d, from + 2 * x, a, b);
+    } else if (step == 3) {
+      hn::LoadInterleaved3(d, from + 3 * x, a, b, c);
+    } else {
+      hn::LoadInterleaved4(d, from + 4 * x, a, b, c, e);
+    }
+    hn::StoreU(a, d, to[0] + x);
+    hn::StoreU(b, d, to[1] + x);
+    if (step >= 3) hn::StoreU(c, d, to[2] + x);
+    if (step >= 4) hn::StoreU(e, d, to[3] + x);
+  }
+}
+
+void average(const int16_t* a, const int16_t* b, int length, int16_t* to) noexcept {
+  const hn::ScalableTag<int16_t> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  for (int x = 0; x < length; x += static_cast<int>(hn::Lanes(d))) {
+    const auto mean = hn::AverageRound(hn::BitCast(du, hn::LoadU(d, a + x)), hn::BitCast(du, hn::LoadU(d, b + x)));
+    hn::StoreU(hn::BitCast(d, mean), d, to + x);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace stillcast
+HWY_AFTER_NAMESPACE();
+
+#endif
