@@ -10,7 +10,7 @@ ARGS ?=
 TABLE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench clean
+.PHONY: help demo test portability faults check bench clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,11 @@ test: $(VENV)/.test test-cpp ## Run all tests: C++ (plain, ASan+UBSan, TSan), th
 .PHONY: test-cpp
 test-cpp: $(VENV)/.test
 	for preset in $(PRESETS); do tools/test-cpp $$preset || exit 1; done
+
+portability: ## Test the kernels on instruction sets that this machine has not: EMU128, arm64 under qemu
+	tools/system-packages emulated
+	tools/test-cpp emulated
+	tools/test-arm64
 
 faults: $(VENV)/.test ## Run the long fault programme; prints the fault table, TABLE=docs/faults.md writes it there
 	STILLCAST_FAULTS=long STILLCAST_FAULT_TABLE=$(TABLE) $(BIN)/python -m pytest tests/faults --timeout 900 $(ARGS)
