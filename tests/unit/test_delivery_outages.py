@@ -218,6 +218,7 @@ def test_what_is_captured_between_the_mend_and_the_probe_goes_before_the_outage(
     store = FakeStore(lambda _key: failure(PASSING) if down else None)
     delivery = run(store, loop_factory=clock.loop, store_workers=1)
     put_and_offer(spool, delivery, range(600))
+    wait_until(lambda: delivery.stats().store_failures, "the first failure")
     settle(delivery)
     down.off()
     tried = len(store.puts)
