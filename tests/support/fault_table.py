@@ -41,6 +41,7 @@ class FaultTable:
 
     def add(self, fault: str, *, how: str, times: int, happened: str, held: str) -> None:
         """Add a row, after the assertions that it speaks of."""
+        assert all(row.fault != fault for row in self.rows), f"two rows by the name of {fault}"
         self.rows.append(Row(fault, how, times, happened, held))
 
     def markdown(self) -> str:

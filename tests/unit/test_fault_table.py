@@ -72,3 +72,10 @@ def test_a_page_without_a_place_for_the_table_is_refused_and_left_as_it_is(tmp_p
     with pytest.raises(AssertionError, match="has no"):
         write(page, "first", "kill")
     assert page.read_text() == "# Other\n"
+
+
+def test_two_faults_of_one_name_are_refused() -> None:
+    table = FaultTable()
+    table.add("kill", how="by hand", times=1, happened="one", held="all")
+    with pytest.raises(AssertionError, match="two rows by the name of kill"):
+        table.add("kill", how="by hand", times=1, happened="two", held="all")
