@@ -1,13 +1,15 @@
 """How soon a live still is stored when a million old ones wait. Run it as ``python -m faults.boot --help``.
 
 Fills a spool with real files, some of them corrupt, starts a whole agent as a process, and measures from the start of
-that process to the first still captured since then that is in the store, a directory. Ends with a report.
+that process to the first still captured since then that is in the store, a directory. Ends with a report, or with what
+did not hold.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import subprocess
@@ -28,6 +30,7 @@ from support.fault_invariants import promises, usage
 from support.stills import make_spool, make_still, request_id_of
 
 _MEBIBYTE = 1 << 20
+_RSS_MAX = 512 * _MEBIBYTE
 _PART = 20_000
 _TESTS = str(Path(__file__).parents[1])
 _PATIENCE_S = 300.0
@@ -40,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         began = time.monotonic()
         _fill(directory / "spool", options)
         print(f"{options.files:,} files, {options.corrupt:,} of them corrupt, made in {time.monotonic() - began:.0f} s")
+        spooled = 0
         for _ in range(options.starts):
-            _start(directory, options)
+            spooled += _start(directory, options, expected=options.files + spooled)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -50,6 +54,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--corrupt", type=int, default=1000)
     parser.add_argument("--bytes", type=int, default=400, help="of each JPEG")
     parser.add_argument("--starts", type=int, default=2, help="of the agent, on what the one before left")
+    parser.add_argument("--within", type=float, default=5.0, help="seconds to the first live still in the store")
     parser.add_argument("--seconds", type=float, default=10.0, help="that the agent runs on, for memory and counts")
     parser.add_argument("--dir", default=None, help="where files are made; they are removed")
     return parser.parse_args(arguments)
@@ -92,7 +97,8 @@ def _fill_part(directory: Path, numbers: range, corrupt: set[int], size: int) ->
         (directory / item.name).write_bytes(data)
 
 
-def _start(directory: Path, options: argparse.Namespace) -> None:
+def _start(directory: Path, options: argparse.Namespace, *, expected: int) -> int:
+    """Start an agent on what there is, stop it, and hold what it left against that; gives how many stills it added."""
     settings, log = _settings(directory), directory / "promises"
     log.unlink(missing_ok=True)
     Path(f"{log}.stats").unlink(missing_ok=True)
@@ -113,6 +119,27 @@ def _start(directory: Path, options: argparse.Namespace) -> None:
         status = process.wait(_PATIENCE_S)
     assert status == 0, (directory / "agent.log").read_text()
     _report(spooled_s, stored_s, use.rss, stats, _lateness(directory, log))
+    spooled = int(json.loads(Path(f"{log}.stats").read_text())["spooled"])
+    _check(directory, options, stats, expected=expected + spooled)
+    assert stored_s <= options.within, f"the first live still was stored after {stored_s:.2f} s"
+    assert use.rss <= _RSS_MAX, f"{use.rss} bytes of memory"
+    return spooled
+
+
+def _check(directory: Path, options: argparse.Namespace, stats: dict[str, Any], *, expected: int) -> None:
+    """Every still is stored, waits, or is in quarantine, where none is that was whole."""
+    stored = {path.name.partition("_")[0] for path in (directory / "stills").rglob("*.jpg")}
+    waiting = {state: _sids_in(directory / "spool" / state) for state in State}
+    found = len(stored.union(*waiting.values()))
+    ready = len(waiting[State.READY])
+    print(f"{'accounted for':28} {len(stored):,} stored, {ready:,} wait; {found:,} of {expected:,}\n")
+    assert found == expected, f"{expected - found} stills are missing"
+    assert len(waiting[State.QUARANTINE]) <= options.corrupt, "a whole file is in quarantine"
+    assert stats["dead_letters"] == stats["spool_failed"] == sum(stats["dropped"].values()) == 0, stats
+
+
+def _sids_in(directory: Path) -> set[str]:
+    return {entry.name.split("_")[1] for entry in os.scandir(directory) if entry.name.endswith(".jpg")}
 
 
 def _settings(directory: Path) -> Path:
@@ -164,7 +191,6 @@ def _report(spooled_s: float, stored_s: float, rss: int, stats: dict[str, Any], 
         "spool failures": f"{stats['spool_failed']:,}, dropped {stats['dropped']}",
     }.items():
         print(f"{name:28} {value}")
-    print()
 
 
 if __name__ == "__main__":

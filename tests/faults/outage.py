@@ -111,7 +111,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(directory: Path, options: argparse.Namespace, *, dropping: bool) -> None:
     seconds = int(options.hours * 3600)
-    whole = seconds * options.rate * (options.bytes + 1200)
+    whole_one = options.bytes + 1200  # with its facts, and some to spare
+    whole = seconds * options.rate * whole_one
     cap = max(1 << 20, whole // 2) if dropping else 4 * whole
     clock, store = Clock(), OutageStore()
     began = time.monotonic()
@@ -127,6 +128,7 @@ def _run(directory: Path, options: argparse.Namespace, *, dropping: bool) -> Non
             if second % max(1, seconds // 100) == 0:
                 seen.rss.append(usage(os.getpid()).rss)
         down_s, waiting = time.monotonic() - began, sum(spool.counts().values())
+        assert not spool.dropped or spool.bytes_used > cap - 2 * whole_one, "more was dropped than the cap orders"
         store.is_down = False
         while store.order == []:  # the gate opens by a probe
             _second(clock, spool, delivery, store, seen, options)

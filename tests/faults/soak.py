@@ -26,6 +26,8 @@ from support.servers import S3Server, rclone, seaweedfs
 
 _MEBIBYTE = 1 << 20
 _STILLS = 60
+_THREADS_MAX, _SOCKETS_MAX = 48, 64
+_GROWTH_MAX = 128 * _MEBIBYTE  # of which 50 are the programme's own record of 120,000 stills
 _SERVERS = {"seaweedfs": seaweedfs, "rclone": rclone}
 # Orders to the proxy, each with the second of the minute at which it is given; shorter runs squeeze the minute.
 _MINUTE_S = 60.0
@@ -184,6 +186,15 @@ def _report(
         numbers = f"{each.second:6.0f} {each.spooled:9,} {each.stats.stored:9,} {waiting:8,}"
         lines.append(f"{numbers} {each.use.rss / _MEBIBYTE:6.0f} {each.use.threads:8} {each.use.sockets:8}")
     print("\n".join(lines))
+    _assert_bounded([each.use for each in samples])
+
+
+def _assert_bounded(uses: Sequence[Usage]) -> None:
+    threads, sockets = max(use.threads for use in uses), max(use.sockets for use in uses)
+    grown = max(use.rss for use in uses) - uses[0].rss
+    assert threads <= _THREADS_MAX, f"{threads} threads"
+    assert sockets <= _SOCKETS_MAX, f"{sockets} sockets"
+    assert grown <= _GROWTH_MAX, f"memory grew by {grown} bytes"
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 import trustme
@@ -60,6 +63,60 @@ def test_a_server_that_drips_for_long_never_holds_more_than_sixteen_connections(
         # A connection that we closed counts until the server has noticed.
         assert CONNECTIONS_MAX <= server.open_max <= 2 * CONNECTIONS_MAX
         wait_until(lambda: server.open == 0, "the end of every connection")
+
+
+class Deaf:
+    """A TLS server that reads one request a connection, says what it is told to, and never answers a goodbye."""
+
+    def __init__(self, tls: ssl.SSLContext, says: bytes) -> None:
+        self.ended = 0
+        self._says = says
+        self._tls = tls
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self._listening.getsockname()[1]}/"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the test is over
+            while True:
+                threading.Thread(target=self._serve, args=self._listening.accept()[:1], daemon=True).start()
+
+    def _serve(self, raw: socket.socket) -> None:
+        with suppress(OSError), self._tls.wrap_socket(raw, server_side=True) as connection:
+            connection.recv(4096)
+            connection.sendall(self._says)
+            hung_up = select.poll()
+            hung_up.register(connection.fileno(), select.POLLRDHUP)
+            hung_up.poll()
+        self.ended += 1
+
+
+@pytest.mark.parametrize(
+    "says",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"HTTP/1.1 500 No\r\nContent-Length: 9\r\n\r\n"],
+    ids=["silent", "in the middle of its answer", "refuses"],
+)
+def test_a_tls_server_that_never_says_goodbye_keeps_no_connection_after_the_attempt(
+    authority: tuple[ssl.SSLContext, Path], says: bytes
+) -> None:
+    async def run(server: Deaf) -> None:
+        notifier = Notifier(callback_config(server.url, timeout=0.3, attempts=2, ca_file=authority[1]))
+        await notifier.start()
+        with pytest.raises(CallbackFailure):
+            await notifier.notify(b"{}", "1")
+        # The notifier lives on, and no time-out of TLS is as short as this patience.
+        await asyncio.to_thread(wait_until, lambda: server.ended == 2, "the end of both connections", 10.0)
+        await notifier.close()
+
+    with Deaf(authority[0], says) as server:
+        asyncio.run(run(server))
 
 
 def test_waiting_for_a_turn_does_not_count_as_time_of_the_attempt() -> None:

@@ -77,12 +77,14 @@ sys.path[:0] = sys.argv[2:]
 from stillcast.errors import SpoolError
 from stillcast.spool import State
 from support.stills import make_spool, make_still, put
+def say(*words):  # a line in one write: two processes say theirs at the same time
+    os.write(1, f"{' '.join(map(str, words))}\\n".encode())
 spool = make_spool(sys.argv[1])
 spool.open()
 name = put(spool).name
 child = os.fork()
 if child:
-    print("forked", name, child, flush=True)
+    say("forked", name, child)
     time.sleep(600)
 uses = {
     "put": lambda: put(spool, make_still(1)),
@@ -99,11 +101,11 @@ uses = {
 for what, use in uses.items():
     try:
         use()
-        print(what, "did its work in the child", flush=True)
+        say(what, "did its work in the child")
     except SpoolError as error:
-        print(what, "says:", error, flush=True)
+        say(what, "says:", error)
 spool.close()
-print("counted", spool.counts()[State.READY], flush=True)
+say("counted", spool.counts()[State.READY])
 time.sleep(600)
 """
 
@@ -113,9 +115,9 @@ _USES = "put read move defer revive remove oldest due attempts tidy"
 
 def test_a_forked_child_has_no_part_in_the_spool_and_does_not_keep_it_from_others(tmp_path: Path) -> None:
     path = tmp_path / "spool"
-    parent = subprocess.Popen([sys.executable, "-c", _FORKING, str(path), *sys.path], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", _FORKING, str(path), *sys.path]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert parent.stdout is not None
-    child = None
     try:
         lines = [parent.stdout.readline().split(" ", 1) for _ in range(12)]
         said = {what: text.strip() for what, text in lines}
@@ -131,9 +133,7 @@ def test_a_forked_child_has_no_part_in_the_spool_and_does_not_keep_it_from_other
         with make_spool(path) as heir:
             assert heir.oldest(READY, 9) == [name]
     finally:
-        parent.kill()
-        if child is not None:
-            os.kill(int(child), signal.SIGKILL)
+        os.killpg(parent.pid, signal.SIGKILL)  # the child too, whatever was read of it
         parent.stdout.close()
         parent.wait()
 

@@ -49,6 +49,20 @@ class CallbackFailure(CallbackError):  # noqa: N818  # the name that the deliver
         self.reason = reasons[-1]
 
 
+class _Response(aiohttp.ClientResponse):
+    """An answer whose connection, where it cannot be used again, ends at once.
+
+    Left alone, TLS waits up to 30 s for the server's goodbye: connections of attempts that are over would pile up, and
+    no limit of the pool counts them.
+    """
+
+    def close(self) -> None:
+        """Cut the connection; aiohttp calls this too when no head of an answer came in time."""
+        if self.connection is not None and self.connection.transport is not None:
+            self.connection.transport.abort()
+        super().close()
+
+
 class Notifier:
     """Posts bodies to the callback's address; all methods on one event loop.
 
@@ -95,6 +109,7 @@ class Notifier:
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, ssl=trust, resolver=self._resolver)
         self._session = aiohttp.ClientSession(
             connector=connector,
+            response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # _attempt has the one deadline
             trust_env=False,
@@ -175,7 +190,6 @@ class Notifier:
                 return f"status {response.status}"
             answer = await _read(response)
             if answer is None:
-                response.close()
                 return f"answer over {ANSWER_BYTES_MAX} bytes"
             return None if _is_json(answer) else "not JSON"
 
@@ -210,11 +224,15 @@ class Notifier:
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """Read the answer; None if it is longer than any that we wait for."""
     answer = bytearray()
-    async for chunk in response.content.iter_any():
-        answer += chunk
-        if len(answer) > ANSWER_BYTES_MAX:
-            return None
-    return bytes(answer)
+    try:
+        async for chunk in response.content.iter_any():
+            answer += chunk
+            if len(answer) > ANSWER_BYTES_MAX:
+                return None
+        return bytes(answer)
+    finally:
+        if not response.content.at_eof():  # too long, too late, or broken off
+            response.close()
 
 
 def _is_json(answer: bytes) -> bool:
