@@ -109,7 +109,7 @@ TEST_F(ForkTest, AChildWaitsForNoLockThatAnotherThreadHeldAtTheFork) {
   EXPECT_TRUE(in_forked_child([&] {
     feed->request_snapshot();
     feed->cancel_snapshot();
-    return feed->last_still() == nullptr && !feed->push(frame_.view());
+    return feed->last_still() == nullptr && !feed->change({kNsPerSecond, {}}) && !feed->push(frame_.view());
   }));
   clock->let_go();
   holder.join();

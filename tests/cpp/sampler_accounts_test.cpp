@@ -133,7 +133,7 @@ TEST_F(SamplerTest, TicksThatComeDueWhileAStillIsMadeAreFiredBeforeTheNextOneIs)
     feed->request_snapshot();
     ASSERT_TRUE(feed->push(frame_.view()));
   }
-  clock_->advance_after_asks(2, 100);  // the step asks for its ticks, then for the first still
+  clock_->advance_after_asks(3, 100);  // the step asks for its ticks, then for those of the first still, then for it
   sampler_.step();
   EXPECT_FALSE(taken()->tick);
   EXPECT_TRUE(taken()->tick);
