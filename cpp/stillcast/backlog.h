@@ -34,8 +34,9 @@ class ReadyList {
 // Note [Oldest due first]
 // When more frames wait than workers can serve, the feed whose tick was due first is served first, whenever its frame
 // came: so lateness is bounded by the load and not by luck. What a snapshot is wanted for was due when it was asked
-// for, a feed's first picture when it was opened. A tick that the next one overtakes is late, and its feed then waits
-// for the newer one: so a feed's place is looked at again when it comes to the front. Ties go by arrival.
+// for; a feed's first picture is due an interval after the feed was opened. A tick that the next one overtakes is late,
+// and its feed then waits for the newer one: so a feed's place is looked at again when it comes to the front. Ties go
+// by arrival.
 //
 // Hosts list without a lock; workers move what is listed into a heap under a mutex that hosts never take.
 class Backlog {

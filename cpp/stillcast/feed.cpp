@@ -25,7 +25,7 @@ bool Feed::push(const FrameView& frame) noexcept {
 
 bool Feed::copy_in(const FrameView& frame) noexcept {
   FrameRing& ring = intake_->ring;
-  Slot* slot = ring.acquire();
+  Slot* slot = acquire_slot();
   if (slot == nullptr) {
     crowded_out_.store(true, std::memory_order_relaxed);
     return refuse(Refused::kNoSlot);
@@ -44,6 +44,12 @@ bool Feed::copy_in(const FrameView& frame) noexcept {
   if (Slot* replaced = newest_.publish(slot)) let_go(replaced);
   announce();
   return true;
+}
+
+// Note [First pictures stand back].
+Slot* Feed::acquire_slot() noexcept {
+  FrameRing& ring = intake_->ring;
+  return ring.acquire(wanted_first_only_.load(std::memory_order_relaxed) ? ring.slots() / 4 : 0);
 }
 
 bool Feed::refuse(Refused reason) noexcept {
@@ -91,7 +97,8 @@ int64_t Feed::waits_since_ns() const noexcept {
   const std::lock_guard lock(mutex_);
   if (due_.tick_ns) return *due_.tick_ns;
   if (due_.snapshot_ns) return *due_.snapshot_ns;
-  return due_.first ? opened_ns_ : std::numeric_limits<int64_t>::min();  // nothing to be made: done at once
+  if (due_.first) return opened_ns_ + settings_.interval_ns;  // Note [First pictures stand back]
+  return std::numeric_limits<int64_t>::min();                 // nothing to be made: done at once
 }
 
 void Feed::request_snapshot() {
@@ -99,6 +106,7 @@ void Feed::request_snapshot() {
   const std::lock_guard lock(mutex_);
   if (closed()) return;
   if (!due_.snapshot_ns) due_.snapshot_ns = intake_->clock->monotonic_ns();
+  wanted_first_only_.store(false, std::memory_order_relaxed);
   raise_gate();
 }
 
@@ -143,6 +151,7 @@ std::optional<MissedTick> Feed::begin_tick(int64_t due_ns) {
   if (due_.tick_ns > due_ns) return MissedTick{due_ns, Missed::kLate};  // another thread was faster with the next one
   const std::optional<int64_t> before_ns = std::exchange(due_.tick_ns, due_ns);
   const bool crowded_out = crowded_out_.exchange(false, std::memory_order_relaxed);
+  wanted_first_only_.store(false, std::memory_order_relaxed);
   raise_gate();
   if (!before_ns) return std::nullopt;
   return MissedTick{*before_ns, newest_.waits() || crowded_out ? Missed::kLate : Missed::kNoFrame};

@@ -91,6 +91,7 @@ class Feed : public std::enable_shared_from_this<Feed> {
   enum class Gate : uint8_t { kIdle, kWanted, kClosed };
 
   bool copy_in(const FrameView& frame) noexcept;
+  [[nodiscard]] Slot* acquire_slot() noexcept;
   bool refuse(Refused reason) noexcept;
   void let_go(Slot* slot) noexcept;
   void raise_gate() noexcept;
@@ -121,6 +122,11 @@ class Feed : public std::enable_shared_from_this<Feed> {
   const std::shared_ptr<Intake> intake_;
   NewestFrame newest_;
   std::atomic<int> frames_in_work_{0};
+  // Note [First pictures stand back]
+  // The first frame of a feed is wanted for a snapshot that may come. Where a host opens a thousand feeds at once, so
+  // many first pictures must not hold up ticks: they leave a quarter of the slots to those, and wait for a worker until
+  // the ticks of one interval from then on are served.
+  std::atomic<bool> wanted_first_only_{true};
   std::atomic<bool> crowded_out_{false};  // a frame was refused for want of a slot since the last still
 
   std::atomic<bool> listed_{false};

@@ -55,9 +55,11 @@ FrameRing::FrameRing(int slots, size_t slot_bytes)
   if (!grow_free_slots()) throw std::bad_alloc();  // none is in use yet
 }
 
-Slot* FrameRing::acquire() noexcept {
+// The lowest slot first, so that as few as can be are ever touched, and one that came free a moment ago and is still in
+// the cache is likely taken again.
+Slot* FrameRing::acquire(int left_free) noexcept {
   uint64_t free = free_.load(std::memory_order_relaxed);
-  while (free != 0) {
+  while (std::popcount(free) > left_free) {
     // SYNC POINT ring.slot: the acquire pairs with the release in release(), so the last owner is done with the slot.
     if (free_.compare_exchange_weak(free, free & (free - 1), std::memory_order_acquire, std::memory_order_relaxed)) {
       return &slots_[static_cast<size_t>(std::countr_zero(free))];

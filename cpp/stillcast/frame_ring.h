@@ -52,8 +52,8 @@ class FrameRing {
 
   FrameRing(int slots, size_t slot_bytes);
 
-  // Any thread; lock-free. A slot that nobody else has, or nullptr when all are taken.
-  [[nodiscard]] Slot* acquire() noexcept;
+  // Any thread; lock-free. A slot that nobody else has, or nullptr when no more than `left_free` are free.
+  [[nodiscard]] Slot* acquire(int left_free = 0) noexcept;
   void release(Slot* slot) noexcept;
 
   // Any thread; lock-free. Asks for slots of at least so many bytes.

@@ -82,6 +82,24 @@ TEST_F(Overload, ATickWhoseFrameFoundNoSlotIsLateNotWithoutAFrame) {
   EXPECT_EQ(missed(Missed::kNoFrame), 3U);  // nobody pushed a frame
 }
 
+TEST_F(Overload, FirstPicturesAreServedAfterTicksAndLeaveThemSlots) {
+  Sampler sampler(clock_, {.slots = 4, .slot_bytes = 64 * 48 * 4, .queue_capacity = 16});
+  std::vector<std::shared_ptr<Feed>> feeds;
+  for (int i = 0; i < 5; ++i) feeds.push_back(sampler.open_feed({1000 * kNsPerSecond, {}}));
+  for (size_t i = 1; i < 4; ++i) EXPECT_TRUE(feeds[i]->push(frame_.view()));
+  EXPECT_FALSE(feeds[4]->push(frame_.view()));  // the last slot is not for it
+  EXPECT_TRUE(feeds[4]->wanted());
+  clock_->advance_ms(5);
+  feeds[0]->request_snapshot();
+  EXPECT_TRUE(feeds[0]->push(frame_.view()));
+  clock_->advance_after_asks(3, 1000);  // once the first still is begun
+  sampler.step();
+  const auto still = sampler.stills().take(std::chrono::nanoseconds(0));
+  ASSERT_NE(still, nullptr);
+  EXPECT_DOUBLE_EQ(still->frame_age_ms, 0);  // it was the first
+  EXPECT_NE(feeds[1]->last_still(), nullptr);
+}
+
 class Workers : public ::testing::Test {
  protected:
   std::shared_ptr<Feed> open(Sampler& sampler) { return sampler.open_feed({3600 * kNsPerSecond, {{16, 16}, 50}}); }
