@@ -22,7 +22,7 @@ struct Slot {
   [[nodiscard]] size_t capacity_bytes() const noexcept { return capacity_bytes_; }
   // False, and the slot as it was, when there is no memory.
   bool reserve(size_t bytes) noexcept;
-  // Copies the frame's planes, row by row; the slot has room for frame_bytes(frame).
+  // Copies the frame's planes; the slot has room for frame_bytes(frame).
   void copy(const FrameView& source) noexcept;
 
  private:
