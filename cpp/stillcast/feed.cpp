@@ -49,7 +49,7 @@ bool Feed::copy_in(const FrameView& frame) noexcept {
 // Note [First pictures stand back].
 Slot* Feed::acquire_slot() noexcept {
   FrameRing& ring = intake_->ring;
-  return ring.acquire(wanted_first_only_.load(std::memory_order_relaxed) ? ring.slots() / 4 : 0);
+  return ring.acquire(wanted_first_only_.load(std::memory_order_relaxed) ? ring.slots() * 3 / 4 : 0);
 }
 
 bool Feed::refuse(Refused reason) noexcept {

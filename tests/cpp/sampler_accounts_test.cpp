@@ -69,6 +69,7 @@ TEST_F(SamplerTest, AFullQueueDropsTheOldestAndCountsItsTick) {
 
 TEST_F(SamplerTest, WithoutAFreeSlotThePushIsRefusedAndTheFeedStaysDue) {
   const std::array feeds{open(), open(), open()};
+  for (const auto& feed : feeds) feed->request_snapshot();
   EXPECT_TRUE(feeds[0]->push(frame_.view()));
   EXPECT_TRUE(feeds[1]->push(frame_.view()));
   EXPECT_FALSE(feeds[2]->push(frame_.view()));

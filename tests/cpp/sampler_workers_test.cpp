@@ -86,9 +86,9 @@ TEST_F(Overload, FirstPicturesAreServedAfterTicksAndLeaveThemSlots) {
   Sampler sampler(clock_, {.slots = 4, .slot_bytes = 64 * 48 * 4, .queue_capacity = 16});
   std::vector<std::shared_ptr<Feed>> feeds;
   for (int i = 0; i < 5; ++i) feeds.push_back(sampler.open_feed({1000 * kNsPerSecond, {}}));
-  for (size_t i = 1; i < 4; ++i) EXPECT_TRUE(feeds[i]->push(frame_.view()));
-  EXPECT_FALSE(feeds[4]->push(frame_.view()));  // the last slot is not for it
-  EXPECT_TRUE(feeds[4]->wanted());
+  EXPECT_TRUE(feeds[1]->push(frame_.view()));
+  EXPECT_FALSE(feeds[2]->push(frame_.view()));  // a quarter of the slots is in use
+  EXPECT_TRUE(feeds[2]->wanted());
   clock_->advance_ms(5);
   feeds[0]->request_snapshot();
   EXPECT_TRUE(feeds[0]->push(frame_.view()));
