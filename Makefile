@@ -13,7 +13,7 @@ TABLE ?=
 .PHONY: help demo test portability faults check bench clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
 
 demo: $(VENV)/.demo ## Play a real video through the whole agent; VIDEO=path or URL, ARGS="--seconds 20"
 	$(BIN)/stillcast demo $(VIDEO) $(ARGS)
@@ -43,6 +43,13 @@ check: $(VENV)/.check ## Lint, types, formats, layers
 
 bench: $(VENV)/.test ## Measure; prints a table
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
+
+.PHONY: bench-feeds
+bench-feeds: $(VENV)/.test ## Measure many feeds in one process, 5 minutes; ARGS=--quick takes one
+	$(BIN)/python -m pip install --quiet matplotlib
+	cmake --preset bench >/dev/null
+	cmake --build --preset bench
+	PYTHONPATH=tests $(BIN)/python benchmarks/feeds.py $(ARGS)
 
 clean: ## Remove all that was made
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks

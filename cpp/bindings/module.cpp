@@ -26,6 +26,9 @@ py::bytes to_bytes(const std::vector<uint8_t>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// The two for a histogram: how many delays each bucket took, and what they add up to.
+py::tuple to_tuple(const DelayHistogram& histogram) { return py::make_tuple(histogram.counts(), histogram.sum_ms()); }
+
 StillSettings still_settings(int max_width, int max_height, int quality) {
   if (max_width < 2 || max_height < 2) throw std::invalid_argument("max_size: use at least 2x2");
   if (quality < 1 || quality > 100) throw std::invalid_argument("quality: use 1 to 100");
@@ -106,13 +109,30 @@ py::dict counters(Sampler& sampler) {
   dict["missed"] = to_dict(kMissedNames, from.missed);
   dict["missed_snapshots"] = to_dict(kMissedSnapshotNames, from.missed_snapshots);
   dict["refused"] = to_dict(kRefusedNames, from.refused);
+  dict["lateness"] = to_tuple(from.lateness);
+  dict["frame_age"] = to_tuple(from.frame_age);
   return dict;
 }
 
-std::shared_ptr<Feed> open_feed(Sampler& sampler, double interval_s, int max_width, int max_height, int quality) {
+FeedSettings feed_settings(double interval_s, int max_width, int max_height, int quality) {
   if (!(interval_s >= 0.001)) throw std::invalid_argument("interval: use at least 0.001 seconds");
-  const StillSettings still = still_settings(max_width, max_height, quality);
-  return sampler.open_feed({std::llround(interval_s * 1e9), still});
+  return {std::llround(interval_s * 1e9), still_settings(max_width, max_height, quality)};
+}
+
+std::shared_ptr<Feed> open_feed(Sampler& sampler, double interval_s, int max_width, int max_height, int quality) {
+  return sampler.open_feed(feed_settings(interval_s, max_width, max_height, quality));
+}
+
+bool change(Feed& feed, double interval_s, int max_width, int max_height, int quality) {
+  return feed.change(feed_settings(interval_s, max_width, max_height, quality));
+}
+
+std::unique_ptr<Sampler> make_sampler(int workers, bool report_missed) {
+  if (workers < 1 || workers > SamplerOptions::kMaxWorkers) throw std::invalid_argument("workers: use 1 to 64");
+  SamplerOptions options;
+  options.workers = workers;
+  options.report_missed = report_missed;
+  return std::make_unique<Sampler>(std::make_shared<SystemClock>(), options);
 }
 
 std::optional<std::string_view> missed_name(const CapturedStill& captured) {
@@ -155,15 +175,11 @@ void bind_sampler(py::module_& module) {
       .def("request_snapshot", &Feed::request_snapshot)
       .def("cancel_snapshot", &Feed::cancel_snapshot)
       .def("last_still", [](const Feed& f) { return std::const_pointer_cast<CapturedStill>(f.last_still()); })
+      .def("change", &change, py::arg("interval_s"), py::arg("max_width"), py::arg("max_height"), py::arg("quality"))
       .def("close", &Feed::close);
 
   py::class_<Sampler>(module, "Sampler")
-      .def(py::init([](bool report_missed) {
-             SamplerOptions options;
-             options.report_missed = report_missed;
-             return std::make_unique<Sampler>(std::make_shared<SystemClock>(), options);
-           }),
-           py::kw_only(), py::arg("report_missed") = false)
+      .def(py::init(&make_sampler), py::kw_only(), py::arg("workers") = 1, py::arg("report_missed") = false)
       .def_property_readonly("in_child", &Sampler::in_child)
       .def("start", &Sampler::start)
       .def("stop",
@@ -187,6 +203,7 @@ PYBIND11_MODULE(_native, module) {
   bind_frame(module);
   bind_stills(module);
   bind_sampler(module);
+  module.attr("DELAY_BOUNDS_MS") = py::tuple(py::cast(DelayHistogram::kBoundsMs));
   module.def("monotonic_ns", [] { return SystemClock().monotonic_ns(); });
   module.def("encode", &encode, py::arg("frame"), py::arg("max_width"), py::arg("max_height"), py::arg("quality"));
 }

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "stillcast/histogram.h"
+
 namespace stillcast {
 
 // Why a tick brought no still.
@@ -31,6 +33,8 @@ struct Counters {
   std::array<std::atomic<uint64_t>, kMissedNames.size()> missed{};
   std::array<std::atomic<uint64_t>, kMissedSnapshotNames.size()> missed_snapshots{};
   std::array<std::atomic<uint64_t>, kRefusedNames.size()> refused{};
+  DelayHistogram lateness;   // of stills for a tick: from its due time to the push of the frame
+  DelayHistogram frame_age;  // of stills for a tick or a snapshot: from the push to the begin of its still
 
   static void count(std::atomic<uint64_t>& counter, uint64_t times = 1) noexcept {
     counter.fetch_add(times, std::memory_order_relaxed);

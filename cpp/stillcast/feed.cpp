@@ -1,45 +1,12 @@
 #include "stillcast/feed.h"
 
+#include <limits>
 #include <utility>
 
 namespace stillcast {
 
-void ReadyList::push(std::shared_ptr<Feed> feed) noexcept {
-  Feed* node = feed.get();
-  node->self_ = std::move(feed);
-  node->next_ready_ = head_.load(std::memory_order_relaxed);
-  // SYNC POINT ready.head: pairs with the exchange in unlist_all(); it carries self_ and next_ready_. Sequentially
-  // consistent for the sake of intake.stopped.
-  while (!head_.compare_exchange_weak(node->next_ready_, node, std::memory_order_seq_cst, std::memory_order_relaxed)) {
-  }
-}
-
-Feed* ReadyList::unlist_all() noexcept {
-  // SYNC POINT ready.head: pairs with the exchange in push().
-  Feed* newest = head_.exchange(nullptr, std::memory_order_seq_cst);
-  Feed* oldest = nullptr;
-  while (newest != nullptr) {
-    Feed* older = std::exchange(newest->next_ready_, oldest);
-    oldest = std::exchange(newest, older);
-  }
-  return oldest;
-}
-
-std::shared_ptr<Feed> ReadyList::unlist(Feed& feed) noexcept {
-  std::shared_ptr<Feed> alive = std::move(feed.self_);
-  // SYNC POINT feed.listed: pairs with the exchange in announce(), both ways. An announce() that found the feed listed
-  // is seen from here on with all that went before it, a closed gate as well as a frame; a plain store would let the
-  // reads that follow go first. And the next announce() may write self_ again.
-  feed.listed_.exchange(false, std::memory_order_acq_rel);
-  return alive;
-}
-
-void ReadyList::drop_all() noexcept {
-  take_all([](const std::shared_ptr<Feed>&) {});
-}
-
-Feed::Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& settings)
-    : id_(id), settings_(settings), intake_(std::move(intake)) {}
+Feed::Feed(std::shared_ptr<Intake> intake, uint64_t id, const FeedSettings& settings, int64_t opened_ns)
+    : id_(id), opened_ns_(opened_ns), intake_(std::move(intake)), settings_(settings) {}
 
 Feed::~Feed() {
   if (Slot* slot = newest_.take()) let_go(slot);
@@ -48,10 +15,7 @@ Feed::~Feed() {
 bool Feed::push(const FrameView& frame) noexcept {
   Gate gate = gate_.load(std::memory_order_relaxed);
   if (gate == Gate::kIdle) return false;
-  if (gate == Gate::kClosed) {
-    intake_->counters.count(Refused::kClosed);
-    return false;
-  }
+  if (gate == Gate::kClosed) return refuse(Refused::kClosed);
   if (in_child()) return false;
   if (!gate_.compare_exchange_strong(gate, Gate::kIdle, std::memory_order_relaxed)) return false;
   if (copy_in(frame)) return true;
@@ -61,19 +25,17 @@ bool Feed::push(const FrameView& frame) noexcept {
 
 bool Feed::copy_in(const FrameView& frame) noexcept {
   FrameRing& ring = intake_->ring;
-  Slot* slot = ring.acquire();
+  Slot* slot = acquire_slot();
   if (slot == nullptr) {
-    intake_->counters.count(Refused::kNoSlot);
-    return false;
+    crowded_out_.store(true, std::memory_order_relaxed);
+    return refuse(Refused::kNoSlot);
   }
   const size_t bytes = frame_bytes(frame);
   if (slot->capacity_bytes() < bytes) {
     ring.release(slot);
     ring.request_growth(bytes);
-    intake_->counters.count(ring.lacks_memory_for(bytes) ? Refused::kNoMemory : Refused::kSlotTooSmall);
-    intake_->growth_wanted.store(true, std::memory_order_relaxed);
-    intake_->wakeup.notify();
-    return false;
+    intake_->want_growth();
+    return refuse(ring.lacks_memory_for(bytes) ? Refused::kNoMemory : Refused::kSlotTooSmall);
   }
   slot->pushed_ns = intake_->clock->monotonic_ns();
   slot->pushed_utc_ns = intake_->clock->utc_ns();
@@ -82,6 +44,17 @@ bool Feed::copy_in(const FrameView& frame) noexcept {
   if (Slot* replaced = newest_.publish(slot)) let_go(replaced);
   announce();
   return true;
+}
+
+// Note [First pictures stand back].
+Slot* Feed::acquire_slot() noexcept {
+  FrameRing& ring = intake_->ring;
+  return ring.acquire(wanted_first_only_.load(std::memory_order_relaxed) ? ring.slots() * 3 / 4 : 0);
+}
+
+bool Feed::refuse(Refused reason) noexcept {
+  intake_->counters.count(reason);
+  return false;
 }
 
 void Feed::let_go(Slot* slot) noexcept {
@@ -101,12 +74,31 @@ void Feed::lower_gate() noexcept {
 }
 
 void Feed::announce() noexcept {
-  // SYNC POINT feed.listed: pairs with the exchange in ReadyList::unlist().
-  if (!listed_.exchange(true, std::memory_order_acq_rel)) intake_->ready.push(shared_from_this());
-  intake_->wakeup.notify();
+  // SYNC POINT feed.listed: pairs with the exchange in unlist().
+  if (!listed_.exchange(true, std::memory_order_acq_rel)) intake_->backlog->list(shared_from_this());
   // SYNC POINT intake.stopped: in the one order of ready.head and this, either the stopping sampler finds this feed in
   // the list, or this thread sees the stop.
-  if (intake_->stopped.load(std::memory_order_seq_cst)) intake_->ready.drop_all();
+  if (intake_->stopped.load(std::memory_order_seq_cst)) intake_->backlog->drop_listed();
+}
+
+void Feed::unlist() noexcept {
+  // SYNC POINT feed.listed: pairs with the exchange in announce(), both ways. An announce() that found the feed listed
+  // is seen from here on with all that went before it, a closed gate as well as a frame; a plain store would let the
+  // reads that follow go first.
+  listed_.exchange(false, std::memory_order_acq_rel);
+}
+
+void Feed::end_service() noexcept {
+  unlist();
+  if (newest_.waits() || (closed() && !retired())) announce();
+}
+
+int64_t Feed::waits_since_ns() const noexcept {
+  const std::lock_guard lock(mutex_);
+  if (due_.tick_ns) return *due_.tick_ns;
+  if (due_.snapshot_ns) return *due_.snapshot_ns;
+  if (due_.first) return opened_ns_ + settings_.interval_ns;  // Note [First pictures stand back]
+  return std::numeric_limits<int64_t>::min();                 // nothing to be made: done at once
 }
 
 void Feed::request_snapshot() {
@@ -114,6 +106,7 @@ void Feed::request_snapshot() {
   const std::lock_guard lock(mutex_);
   if (closed()) return;
   if (!due_.snapshot_ns) due_.snapshot_ns = intake_->clock->monotonic_ns();
+  wanted_first_only_.store(false, std::memory_order_relaxed);
   raise_gate();
 }
 
@@ -130,31 +123,55 @@ CapturedStillPtr Feed::last_still() const {
   return last_;
 }
 
+// With the mutex held throughout, so that of two changes at once one is the last in all respects.
+bool Feed::change(const FeedSettings& settings) {
+  if (in_child()) return false;
+  const std::lock_guard lock(mutex_);
+  if (closed()) return false;
+  settings_ = settings;
+  if (intake_->timers->change(*this, settings.interval_ns, intake_->clock->monotonic_ns())) {
+    intake_->timer_wakeup.notify();
+  }
+  return true;
+}
+
+FeedSettings Feed::settings() const {
+  if (in_child()) return {};
+  const std::lock_guard lock(mutex_);
+  return settings_;
+}
+
 void Feed::close() noexcept {
   if (gate_.exchange(Gate::kClosed, std::memory_order_relaxed) != Gate::kClosed && !in_child()) announce();
 }
 
 std::optional<MissedTick> Feed::begin_tick(int64_t due_ns) {
   const std::lock_guard lock(mutex_);
+  if (retired()) return MissedTick{due_ns, Missed::kClosed};
+  if (due_.tick_ns > due_ns) return MissedTick{due_ns, Missed::kLate};  // another thread was faster with the next one
   const std::optional<int64_t> before_ns = std::exchange(due_.tick_ns, due_ns);
+  const bool crowded_out = crowded_out_.exchange(false, std::memory_order_relaxed);
+  wanted_first_only_.store(false, std::memory_order_relaxed);
   raise_gate();
   if (!before_ns) return std::nullopt;
-  return MissedTick{*before_ns, newest_.waits() ? Missed::kLate : Missed::kNoFrame};
+  return MissedTick{*before_ns, newest_.waits() || crowded_out ? Missed::kLate : Missed::kNoFrame};
 }
 
 Due Feed::take_due() {
   const std::lock_guard lock(mutex_);
   lower_gate();
+  crowded_out_.store(false, std::memory_order_relaxed);
   return std::exchange(due_, Due{});
 }
 
 void Feed::keep(CapturedStillPtr still) {
   const std::lock_guard lock(mutex_);
-  last_ = std::move(still);
+  last_.swap(still);  // the one before is let go of after the lock
 }
 
 void Feed::retire() noexcept {
-  if (take_due().tick_ns) intake_->counters.count(Missed::kClosed);
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(due_, Due{}).tick_ns) intake_->counters.count(Missed::kClosed);
   // SYNC POINT feed.retired: pairs with the acquire in retired(); the last still was queued before.
   retired_.store(true, std::memory_order_release);
 }

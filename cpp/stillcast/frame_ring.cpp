@@ -15,6 +15,17 @@ constexpr size_t padded(int row_bytes) noexcept {
   return (static_cast<size_t>(row_bytes) + kLineBytes - 1) / kLineBytes * kLineBytes;
 }
 
+// Where neither side pads its rows a plane is one run of bytes, which memcpy moves faster than its rows one by one.
+void copy_plane(const PlaneView& from, size_t stride, uint8_t* out) noexcept {
+  const auto row_bytes = static_cast<size_t>(from.row_bytes);
+  const auto rows = static_cast<size_t>(from.rows);
+  if (from.stride_bytes == static_cast<ptrdiff_t>(stride) && stride == row_bytes && from.rows_per_line == 1) {
+    std::memcpy(out, from.row(0), row_bytes * rows);
+    return;
+  }
+  for (int y = 0; y < from.rows; ++y, out += stride) std::memcpy(out, from.row(y), row_bytes);
+}
+
 }  // namespace
 
 void Slot::Free::operator()(uint8_t* bytes) const noexcept { ::operator delete(bytes, std::align_val_t{kLineBytes}); }
@@ -35,8 +46,8 @@ void Slot::copy(const FrameView& source) noexcept {
     const PlaneView& from = source.planes[p];
     const size_t stride = padded(from.row_bytes);
     frame.planes[p] = {out, static_cast<ptrdiff_t>(stride), from.row_bytes, from.rows};
-    for (int y = 0; y < from.rows; ++y, out += stride)
-      std::memcpy(out, from.row(y), static_cast<size_t>(from.row_bytes));
+    copy_plane(from, stride, out);
+    out += stride * static_cast<size_t>(from.rows);
   }
 }
 
@@ -55,9 +66,11 @@ FrameRing::FrameRing(int slots, size_t slot_bytes)
   if (!grow_free_slots()) throw std::bad_alloc();  // none is in use yet
 }
 
-Slot* FrameRing::acquire() noexcept {
+// The lowest slot first, so that as few as can be are ever touched, and one that came free a moment ago and is still in
+// the cache is likely taken again.
+Slot* FrameRing::acquire(int left_free) noexcept {
   uint64_t free = free_.load(std::memory_order_relaxed);
-  while (free != 0) {
+  while (std::popcount(free) > left_free) {
     // SYNC POINT ring.slot: the acquire pairs with the release in release(), so the last owner is done with the slot.
     if (free_.compare_exchange_weak(free, free & (free - 1), std::memory_order_acquire, std::memory_order_relaxed)) {
       return &slots_[static_cast<size_t>(std::countr_zero(free))];

@@ -22,7 +22,7 @@ struct Slot {
   [[nodiscard]] size_t capacity_bytes() const noexcept { return capacity_bytes_; }
   // False, and the slot as it was, when there is no memory.
   bool reserve(size_t bytes) noexcept;
-  // Copies the frame's planes, row by row; the slot has room for frame_bytes(frame).
+  // Copies the frame's planes; the slot has room for frame_bytes(frame).
   void copy(const FrameView& source) noexcept;
 
  private:
@@ -52,8 +52,8 @@ class FrameRing {
 
   FrameRing(int slots, size_t slot_bytes);
 
-  // Any thread; lock-free. A slot that nobody else has, or nullptr when all are taken.
-  [[nodiscard]] Slot* acquire() noexcept;
+  // Any thread; lock-free. A slot that nobody else has, or nullptr when no more than `left_free` are free.
+  [[nodiscard]] Slot* acquire(int left_free = 0) noexcept;
   void release(Slot* slot) noexcept;
 
   // Any thread; lock-free. Asks for slots of at least so many bytes.

@@ -2,20 +2,23 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "stillcast/feed.h"
 #include "stillcast/fork_guard.h"
-#include "stillcast/still_maker.h"
-#include "stillcast/still_queue.h"
+#include "stillcast/outbox.h"
+#include "stillcast/ticker.h"
+#include "stillcast/worker.h"
 
 namespace stillcast {
 
 struct SamplerOptions {
+  static constexpr int kMaxWorkers = 64;
+
+  int workers = 1;  // 1 to kMaxWorkers
   int slots = 16;
   size_t slot_bytes = size_t{3840} * 2160 * 3 / 2;
   size_t queue_capacity = 256;
@@ -23,16 +26,15 @@ struct SamplerOptions {
   int64_t longest_wait_ns = kNsPerSecond;
 };
 
-// Drives all feeds from one queue of timers on one thread: opens their gates when a tick is due, and makes stills of
-// the frames that come.
+// Drives all feeds: one thread opens their gates when ticks are due, some workers make stills of the frames that come.
 //
-// Note [Phase]
-// Ticks of a feed stand at origin + phase + k * interval, whatever the load: no drift. Phases follow the golden ratio,
-// which spreads any number of feeds over the interval, however many came before or left again. A tick that could not
-// be fired in its interval is skipped and counted, never made up for.
+// Note [Why a thread for the timers]
+// A tick opens a gate, which takes no time but must be in time, whatever the workers are at: a frame that comes before
+// its gate is open is lost, and the next one is a frame interval later. A worker that fired ticks between two stills
+// would be late by a still, and an idle one would have to be woken for each tick all the same.
 //
 // In a forked child it opens closed feeds only, does not start, stops at once, and its destructor leaves what its
-// thread worked on: Note [A fork in the host]. Only what is said there holds for the queue: no thread of a child may
+// threads worked on: Note [A fork in the host]. Only what is said there holds for the queue: no thread of a child may
 // use it.
 class Sampler {
  public:
@@ -43,63 +45,45 @@ class Sampler {
 
   // Any thread.
   [[nodiscard]] std::shared_ptr<Feed> open_feed(const FeedSettings& settings);
-  [[nodiscard]] StillQueue& stills() noexcept { return work_->stills; }
+  [[nodiscard]] StillQueue& stills() noexcept { return work_->outbox.stills(); }
   [[nodiscard]] const Counters& counters() const noexcept { return intake_->counters; }
   [[nodiscard]] const FrameRing& ring() const noexcept { return intake_->ring; }
 
   // Whether this process got the sampler by a fork.
   [[nodiscard]] bool in_child() const noexcept { return intake_->fork_guard.in_child(); }
 
-  // One thread. The second call does nothing. Throws std::system_error when there is no thread to be had.
+  // One thread. The second call does nothing. Throws std::system_error when there are no threads to be had.
   void start();
   // Takes no further frame, makes stills of those that were copied, closes the queue. Idempotent.
   void stop();
 
-  // One round of the sampler's thread, for tests that move the clock: fires what is due, serves what is ready.
+  // One round of all threads in one, for tests that move the clock: fires what is due, serves what is ready.
   void step();
   [[nodiscard]] int64_t next_tick_ns();
 
  private:
-  struct Timer {
-    int64_t due_ns;
-    std::shared_ptr<Feed> feed;
-    // Next due first; feeds that are due at once, in the order in which they were opened.
-    friend bool operator<(const Timer& a, const Timer& b) {
-      return std::pair(a.due_ns, a.feed->id()) < std::pair(b.due_ns, b.feed->id());
-    }
-  };
-
-  // What the sampler's thread shares with others, and the thread.
+  // What the sampler's threads share, and the threads.
   struct Work {
-    explicit Work(size_t queue_capacity) : stills(queue_capacity) {}
+    Work(const std::shared_ptr<Intake>& intake, const SamplerOptions& options);
 
-    StillQueue stills;
-    StillMaker maker;         // the sampler's thread only
-    bool growing = false;     // the same: slots of the ring are smaller than was asked for
-    std::mutex timers_mutex;  // guards what follows; never taken by push
-    std::set<Timer> timers;   // of every open feed; a tree, so that any feed can leave at once
-    int64_t origin_ns = 0;
-    uint64_t feeds_opened = 0;
-    bool finished = false;
-    std::thread thread;
+    Outbox outbox;
+    Ticker ticker;
+    std::deque<Worker> workers;  // one a thread; where no threads are, the first one works for them
+    bool growing = false;        // the timer's thread only: slots of the ring are smaller than was asked for
+    std::atomic<uint64_t> feeds_opened{0};
+    std::vector<std::thread> threads;
   };
 
   [[nodiscard]] std::shared_ptr<Feed> closed_feed(uint64_t id, const FeedSettings& settings) const;
-  void run();
-  void fire_due_ticks();
-  [[nodiscard]] int64_t fire(const Timer& timer, int64_t now_ns);
-  void serve_ready();
-  void serve(const std::shared_ptr<Feed>& feed);
+  void add(const std::shared_ptr<Feed>& feed, int64_t interval_ns, int64_t now_ns);
+  void run_timer();
+  void run_worker(Worker& worker);
+  void join();
+  void serve_all();
   void grow_ring() noexcept;
-  void make_still(Feed& feed, const Due& due, const Slot& slot) noexcept;
-  void deliver(Feed& feed, CapturedStillPtr still);
-  void miss(const Feed& feed, const MissedTick& tick) noexcept;
-  void forget(const std::shared_ptr<Feed>& feed);
   void finish();
-  [[nodiscard]] std::shared_ptr<CapturedStill> capture(Feed& feed, const Due& due, const Slot& slot);
 
   const std::shared_ptr<Intake> intake_;
-  const bool report_missed_;
   const int64_t longest_wait_ns_;
   std::atomic<bool> stopping_{false};
   const OwnedHere<Work> work_;

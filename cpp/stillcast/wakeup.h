@@ -3,17 +3,14 @@
 #include <atomic>
 #include <cstdint>
 
+#include "stillcast/pipe.h"
+
 namespace stillcast {
 
 // Wakes one sleeping thread from others that may not take a lock: a pipe that never blocks, written at most once a
 // sleep.
 class Wakeup {
  public:
-  Wakeup();
-  ~Wakeup();
-  Wakeup(const Wakeup&) = delete;
-  Wakeup& operator=(const Wakeup&) = delete;
-
   // Any thread; never blocks.
   void notify() noexcept;
   // One thread. Returns after `timeout_ns`, rounded up to milliseconds, or once notified, at once if that was since the
@@ -21,8 +18,7 @@ class Wakeup {
   bool wait(int64_t timeout_ns) noexcept;
 
  private:
-  int read_end_ = -1;
-  int write_end_ = -1;
+  Pipe pipe_{Pipe::Reading::kReturns};
   std::atomic<bool> notified_{false};
 };
 

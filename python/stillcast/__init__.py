@@ -22,6 +22,7 @@ from stillcast.errors import (
     StillcastError,
     StorageError,
 )
+from stillcast.histograms import Histogram
 from stillcast.naming import ObjectKey, ObjectKeyError, format_object_key, parse_object_key
 from stillcast.stills import EncodedStill, Still
 
@@ -38,6 +39,7 @@ __all__ = [
     "Feed",
     "Frame",
     "FrameFormatError",
+    "Histogram",
     "NoFrameError",
     "ObjectKey",
     "ObjectKeyError",

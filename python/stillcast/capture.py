@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stillcast._native import CapturedPicture, EncodedPicture, Frame, Sampler, encode, monotonic_ns
+from stillcast._native import DELAY_BOUNDS_MS, CapturedPicture, EncodedPicture, Frame, Sampler, encode, monotonic_ns
 from stillcast._native import Feed as NativeFeed
 from stillcast.config import CaptureConfig, checked
+from stillcast.histograms import Histogram
 from stillcast.stills import EncodedStill
 
-__all__ = ["Capture", "CaptureCounters", "CapturedPicture", "Frame", "NativeFeed", "age_ms", "encode_still"]
+__all__ = ["Capture", "CaptureCounters", "CapturedPicture", "Frame", "NativeFeed", "age_ms", "change", "encode_still"]
 
 
 def encode_still(frame: Frame, *, max_size: tuple[int, int] = (640, 360), quality: int = 80) -> EncodedStill:
@@ -49,6 +50,11 @@ def age_ms(captured: CapturedPicture) -> float:
     return (monotonic_ns() - captured.pushed_ns) / 1e6
 
 
+def change(feed: NativeFeed, settings: CaptureConfig) -> bool:
+    """Give a running feed other settings; False when it is closed."""
+    return feed.change(settings.interval, *settings.max_size, settings.quality)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureCounters:
     """What the sampler counted since it began.
@@ -56,7 +62,8 @@ class CaptureCounters:
     Every tick is a still, or missed with a reason, or waits for its frame:
     ``ticks == tick_stills + sum(missed.values()) + waiting``, where at most one tick a feed waits, and none after the
     end. ``in_work`` counts frames that were copied and whose still is not queued yet. ``missed_snapshots`` are stills
-    for a snapshot and for no tick that were lost.
+    for a snapshot and for no tick that were lost. ``lateness`` and ``frame_age`` have every still that was made, those
+    that were lost afterwards included.
     """
 
     ticks: int
@@ -67,22 +74,25 @@ class CaptureCounters:
     missed: Mapping[str, int]
     missed_snapshots: Mapping[str, int]
     refused: Mapping[str, int]
+    lateness: Histogram
+    frame_age: Histogram
 
 
 class Capture:
-    """The native sampler: its thread opens the gates of feeds when ticks are due and makes stills of their frames.
+    """The native sampler: its threads open the gates of feeds when ticks are due and make stills of their frames.
 
     Any thread may call anything; ``start`` and ``stop`` once each. In a forked child only ``in_child`` may be asked,
     and the object may be let go of.
     """
 
-    def __init__(self, *, report_missed: bool = False) -> None:
+    def __init__(self, *, workers: int = 1, report_missed: bool = False) -> None:
         """Describe a capture; nothing runs before ``start``.
 
         Args:
+            workers: threads that make stills, 1 to 64; one more opens the gates.
             report_missed: let ``take`` also tell of ticks that brought no still; ``missed`` says why then.
         """
-        self._sampler = Sampler(report_missed=report_missed)
+        self._sampler = Sampler(workers=workers, report_missed=report_missed)
 
     @property
     def in_child(self) -> bool:
@@ -90,10 +100,10 @@ class Capture:
         return self._sampler.in_child
 
     def start(self) -> None:
-        """Start the sampler's thread.
+        """Start the sampler's threads.
 
         Raises:
-            RuntimeError: there is no thread to be had.
+            RuntimeError: there are no threads to be had.
         """
         self._sampler.start()
 
@@ -115,4 +125,20 @@ class Capture:
 
     def counters(self) -> CaptureCounters:
         """Read the counters; each is right, together they are a snapshot in motion."""
-        return CaptureCounters(**self._sampler.counters())
+        counters = self._sampler.counters()
+        return CaptureCounters(
+            ticks=counters["ticks"],
+            tick_stills=counters["tick_stills"],
+            snapshot_stills=counters["snapshot_stills"],
+            in_work=counters["in_work"],
+            queued=counters["queued"],
+            missed=counters["missed"],
+            missed_snapshots=counters["missed_snapshots"],
+            refused=counters["refused"],
+            lateness=_histogram(*counters["lateness"]),
+            frame_age=_histogram(*counters["frame_age"]),
+        )
+
+
+def _histogram(counts: list[int], sum_ms: float) -> Histogram:
+    return Histogram(bounds_ms=DELAY_BOUNDS_MS, counts=tuple(counts), sum_ms=sum_ms)

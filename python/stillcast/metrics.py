@@ -10,13 +10,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stillcast.agent import Agent, AgentStats
+from stillcast.histograms import Histogram
 from stillcast.spool import State
 from stillcast.storage import KNOWN_CODES
 
@@ -72,6 +74,23 @@ class _Family:
         return metric
 
 
+@dataclass(frozen=True, slots=True)
+class _Delays:
+    """A histogram in seconds, as Prometheus has its units; each bucket counts the shorter ones too."""
+
+    name: str
+    help: str
+    read: Callable[[AgentStats], Histogram]
+
+    def metric(self, stats: AgentStats) -> Metric:
+        histogram = self.read(stats)
+        bounds = [*(str(bound_ms / 1000) for bound_ms in histogram.bounds_ms), "+Inf"]
+        buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+        metric = HistogramMetricFamily(f"stillcast_{self.name}", self.help)
+        metric.add_metric([], buckets, histogram.sum_ms / 1000)
+        return metric
+
+
 def _states(stats: AgentStats) -> Mapping[str, int]:
     return {
         State.READY: stats.waiting_store,
@@ -102,6 +121,8 @@ _FAMILIES: Final = (
         "reason",
         _MISSED,
     ),
+    _Delays("lateness_seconds", "From a tick's due time to the push of its frame.", lambda stats: stats.lateness),
+    _Delays("frame_age_seconds", "From a frame's push until its still is begun.", lambda stats: stats.frame_age),
     _Family("gauge", "queued_stills", "Stills between encoder and spool.", lambda stats: stats.queued),
     _Family("counter", "spooled_stills", "Stills put into the spool.", lambda stats: stats.spooled),
     _Family("counter", "spool_failures", "Stills that could not be spooled.", lambda stats: stats.spool_failed),

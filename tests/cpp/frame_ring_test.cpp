@@ -59,22 +59,45 @@ TEST(FrameRing, WithoutMemoryASlotStaysAsItWas) {
   EXPECT_EQ(ring.acquire()->capacity_bytes(), 100U);
 }
 
-TEST(FrameRing, ASlotHoldsEverySampleOfEveryFormat) {
-  for (const PixelFormat format : kAllFormats) {
-    OwnedFrame frame(format, 37, 21, 5);
-    frame.randomise(9);
-    Slot slot;
-    ASSERT_TRUE(slot.reserve(frame_bytes(frame.view())));
-    slot.copy(frame.view());
-    for (size_t p = 0; p < static_cast<size_t>(format_info(format).planes); ++p) {
-      const PlaneView& from = frame.view().planes[p];
-      const PlaneView& to = slot.frame.planes[p];
-      for (int y = 0; y < from.rows; ++y) {
-        ASSERT_EQ(std::vector(from.row(y), from.row(y) + from.row_bytes),
-                  std::vector(to.row(y), to.row(y) + to.row_bytes));
-      }
+void expect_copied(const FrameView& frame) {
+  Slot slot;
+  ASSERT_TRUE(slot.reserve(frame_bytes(frame)));
+  slot.copy(frame);
+  for (size_t p = 0; p < static_cast<size_t>(format_info(frame.format).planes); ++p) {
+    const PlaneView& from = frame.planes[p];
+    const PlaneView& to = slot.frame.planes[p];
+    for (int y = 0; y < from.rows; ++y) {
+      ASSERT_EQ(std::vector(from.row(y), from.row(y) + from.row_bytes),
+                std::vector(to.row(y), to.row(y) + to.row_bytes));
     }
   }
+}
+
+// 128 pixels: rows of whole cache lines, which a slot does not pad either.
+TEST(FrameRing, ASlotHoldsEverySampleOfEveryFormat) {
+  for (const PixelFormat format : kAllFormats) {
+    for (const auto& [width, padding] : {std::pair{37, 5}, {37, 0}, {128, 0}, {128, 64}}) {
+      OwnedFrame frame(format, width, 21, padding);
+      frame.randomise(9);
+      expect_copied(frame.view());
+    }
+  }
+}
+
+TEST(FrameRing, ASlotHoldsPicturesThatStandOnTheirHeadsOrHaveFoldedRows) {
+  std::vector<uint8_t> bytes(64 * 10);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 7 + i / 64);
+  FrameView frame;
+  frame.format = PixelFormat::kGray8;
+  frame.width = 64;
+  frame.height = 10;
+  frame.planes[0] = {bytes.data() + 64 * 9, -64, 64, 10};
+  expect_copied(frame);
+  frame.height = 5;
+  frame.planes[0] = {bytes.data(), 128, 64, 5, 2, 1};
+  expect_copied(frame);
+  frame.planes[0] = {bytes.data(), 64, 64, 5, 2, 1};  // lines that overlap
+  expect_copied(frame);
 }
 
 TEST(NewestFrame, ReplacesTheOlderFrame) {

@@ -48,6 +48,7 @@ TEST_F(PushTest, ReturnsWhileTheSamplerIsHeldUpInTheMiddleOfAStill) {
   clock_->wait_until_caught(sampler);
   feed_->push(frame_.view());
   const auto other = sampler_.open_feed({1000 * kNsPerSecond, {}});
+  other->request_snapshot();
   EXPECT_TRUE(other->push(frame_.view()));
   clock_->release(sampler);
   sampler.join();
@@ -81,7 +82,10 @@ TEST_F(PushTest, OfTwoThreadsAtOneGateOneCopies) {
 TEST_F(PushTest, ASlotThatIsInUseWhileTheOthersGrowGrowsWhenItComesFree) {
   OwnedFrame large(PixelFormat::kBgra, 640, 480);
   std::array<std::shared_ptr<Feed>, 4> others;
-  for (auto& other : others) other = sampler_.open_feed({1000 * kNsPerSecond, {}});
+  for (auto& other : others) {
+    other = sampler_.open_feed({1000 * kNsPerSecond, {}});
+    other->request_snapshot();
+  }
   std::thread host([this] {
     clock_->set();
     EXPECT_TRUE(feed_->push(frame_.view()));  // asks for the time with its slot in hand
@@ -117,6 +121,7 @@ TEST_F(PushTest, AFrameThatComesWhileTheSamplerStopsIsLetGoOf) {
 // The last frame of a feed that the stopping sampler has served already: nobody else will come for it.
 TEST_F(PushTest, AFrameThatComesAfterTheLastStillIsLetGoOf) {
   const auto other = sampler_.open_feed({1000 * kNsPerSecond, {}});
+  other->request_snapshot();
   std::thread host([this] {
     clock_->set();
     feed_->push(frame_.view());

@@ -69,6 +69,7 @@ TEST_F(SamplerTest, AFullQueueDropsTheOldestAndCountsItsTick) {
 
 TEST_F(SamplerTest, WithoutAFreeSlotThePushIsRefusedAndTheFeedStaysDue) {
   const std::array feeds{open(), open(), open()};
+  for (const auto& feed : feeds) feed->request_snapshot();
   EXPECT_TRUE(feeds[0]->push(frame_.view()));
   EXPECT_TRUE(feeds[1]->push(frame_.view()));
   EXPECT_FALSE(feeds[2]->push(frame_.view()));
@@ -133,7 +134,7 @@ TEST_F(SamplerTest, TicksThatComeDueWhileAStillIsMadeAreFiredBeforeTheNextOneIs)
     feed->request_snapshot();
     ASSERT_TRUE(feed->push(frame_.view()));
   }
-  clock_->advance_after_asks(2, 100);  // the step asks for its ticks, then for the first still
+  clock_->advance_after_asks(3, 100);  // the step asks for its ticks, then for those of the first still, then for it
   sampler_.step();
   EXPECT_FALSE(taken()->tick);
   EXPECT_TRUE(taken()->tick);

@@ -147,6 +147,75 @@ def test_a_feed_that_breaks_a_rule_is_refused_when_it_is_opened(
         assert any(problem.startswith(text) or text in problem for problem in caught.value.problems), caught.value
 
 
+def test_a_running_feed_is_changed_and_keeps_what_is_not_named(tmp_path: Path) -> None:
+    sizes: list[tuple[int, int]] = []
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        feed = agent.open_feed("lobby", "91", interval=3600)
+        agent.on_still(lambda still: sizes.append((still.width, still.height)))
+        with Host(feed):
+            wait_until(lambda: len(sizes) == 1)
+            feed.change(interval=0.05)
+            wait_until(lambda: len(sizes) >= 3)
+            assert set(sizes) == {(256, 144)}
+            feed.change(max_size=(64, 64))
+            wait_until(lambda: sizes[-2:] == [(64, 36), (64, 36)])
+            feed.change(interval=3600, quality=1)
+            ticks = agent.stats().ticks
+            assert len(feed.snapshot(5).jpeg) < 1000
+            assert agent.stats().ticks <= ticks + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        ({"interval": 0, "quality": 0, "max_size": (1, 1)}, ["interval: 0", "quality: 0", "max_size: "]),
+        ({"quality": "high"}, ["quality: "]),
+    ],
+)
+def test_a_change_that_breaks_a_rule_is_refused_as_when_a_feed_is_opened_and_changes_nothing(
+    agent: stillcast.Agent, arguments: dict[str, object], texts: list[str]
+) -> None:
+    feed = agent.open_feed("lobby", "91", interval=3600)
+    with pytest.raises(stillcast.ConfigError) as changing:
+        feed.change(**{"max_size": (2, 2), **arguments})  # type: ignore[arg-type]
+    with pytest.raises(stillcast.ConfigError) as opening:
+        agent.open_feed("lobby", "92", **arguments)  # type: ignore[arg-type]
+    assert changing.value.problems == opening.value.problems
+    assert len(texts) == len(changing.value.problems)
+    with Host(feed):
+        assert feed.snapshot(5).width == 256
+
+
+def test_a_closed_feed_is_not_changed(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91")
+    feed.close()
+    with pytest.raises(stillcast.ClosedError, match="is closed: open a new one"):
+        feed.change(quality=50)
+
+
+def test_delays_of_all_stills_are_told(tmp_path: Path) -> None:
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        feeds = [agent.open_feed("lobby", str(number)) for number in range(3)]
+        with Host(*feeds):
+            wait_until(lambda: agent.stats().stills >= 9)
+            feeds[0].snapshot(5)
+    stats = agent.stats()
+    assert stats.lateness.count == stats.stills - stats.snapshots
+    assert stats.frame_age.count == stats.stills
+    assert 0 <= stats.frame_age.quantile(0.5) <= stats.frame_age.quantile(0.99)
+    assert stats.lateness.sum_ms >= 0
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_as_many_threads_make_stills_as_the_settings_say(tmp_path: Path, workers: int) -> None:
+    def threads(name: str) -> int:
+        return sum(path.read_text() == f"{name}\n" for path in Path("/proc/self/task").glob("*/comm"))
+
+    with stillcast.Agent(settings(tmp_path, capture={"workers": workers})):
+        wait_until(lambda: (threads("stillcast-still"), threads("stillcast-timer")) == (workers, 1))
+    wait_until(lambda: (threads("stillcast-still"), threads("stillcast-timer")) == (0, 0))
+
+
 @pytest.mark.parametrize("name", ["a/b/../c", "..", "\U0001f600", "new\nline\0", "x" * 60, "__uid_s_", "%41", "Zoë"])
 def test_any_text_is_a_name_that_reads_back(tmp_path: Path, agent: stillcast.Agent, name: str) -> None:
     feed = agent.open_feed(name, name, interval=3600)

@@ -80,6 +80,7 @@ def try_everything(host: Host) -> None:
         lambda: agent.open_feed("lobby", "92"),
         lambda: agent.flush(60),
         lambda: feed.snapshot(60),
+        lambda: feed.change(interval=1.0),
     ):
         expect_closed(function)
     feed.close()

@@ -73,6 +73,23 @@ def test_the_contracts_file_loads_with_every_value(write: Callable[[str], Path],
     assert config.source == (SourceConfig(url="rtmp://127.0.0.1/live/lobby", cname="lobby", uid="91"),)
 
 
+@pytest.mark.parametrize(("cpus", "workers"), [(1, 1), (2, 2), (4, 4), (96, 4)])
+def test_stills_are_made_on_the_cpus_of_the_process_but_on_four_at_most(
+    monkeypatch: pytest.MonkeyPatch, cpus: int, workers: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cpus)))
+    assert AgentConfig.load().capture.workers == workers
+    assert AgentConfig.load(capture={"workers": 7}).capture.workers == 7
+
+
+def test_where_the_system_tells_no_affinity_all_cpus_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert AgentConfig.load().capture.workers == 3
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert AgentConfig.load().capture.workers == 1
+
+
 def test_with_nothing_given_stills_go_to_a_directory_and_no_callback_is_sent(tmp_path: Path):
     config = AgentConfig.load()
     assert config.storage.kind == "file"

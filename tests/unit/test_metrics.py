@@ -15,17 +15,22 @@ from stillcast.agent import Agent, AgentStats
 from stillcast.callbacks.notifier import _reason
 from stillcast.cli.metrics_server import HealthWatch, parse_place
 from stillcast.errors import ConfigError
+from stillcast.histograms import Histogram
 from stillcast.metrics import collector, exposition, health, metrics
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 CNAME = "a-channel-that-nobody-may-see"
 
-QUIET = AgentStats(
-    **{
-        field.name: {} if "Mapping" in str(field.type) else None if "None" in str(field.type) else 0
-        for field in fields(AgentStats)
-    }
-)
+NO_DELAYS = Histogram(bounds_ms=(1.0, 5.0, 40.0), counts=(0, 0, 0, 0), sum_ms=0.0)
+DELAYS = Histogram(bounds_ms=(1.0, 5.0, 40.0), counts=(7, 0, 80, 3), sum_ms=2500.0)
+
+
+def quiet(kind: str) -> object:
+    """What a figure of a type is while nothing happens."""
+    return NO_DELAYS if kind == "Histogram" else {} if "Mapping" in kind else None if "None" in kind else 0
+
+
+QUIET = AgentStats(**{field.name: quiet(str(field.type)) for field in fields(AgentStats)})
 BUSY = replace(
     QUIET,
     feeds=2,
@@ -34,6 +39,8 @@ BUSY = replace(
     missed={"no_frame": 7, "late": 3},
     refused={"no_slot": 1},
     missed_snapshots={"queue_full": 2},
+    lateness=DELAYS,
+    frame_age=DELAYS,
     spooled=90,
     waiting_store=5,
     waiting_announce=4,
@@ -101,6 +108,15 @@ def test_names_have_their_prefix_and_counters_their_suffix() -> None:
         assert re.fullmatch(r"stillcast_[a-z_]+", family.name)
         assert family.documentation.endswith(".")
         assert all(sample.name.endswith("_total") == (family.type == "counter") for sample in family.samples)
+        assert family.name.endswith("_seconds") or family.type != "histogram"
+
+
+def test_delays_are_histograms_in_seconds_whose_buckets_count_the_shorter_ones_too() -> None:
+    told = samples(BUSY)
+    for name in ("stillcast_lateness_seconds", "stillcast_frame_age_seconds"):
+        buckets = {bound: told[f"{name}_bucket{{le={bound}}}"] for bound in ("0.001", "0.005", "0.04", "+Inf")}
+        assert buckets == {"0.001": 7, "0.005": 7, "0.04": 87, "+Inf": 90}
+        assert (told[f"{name}_count"], told[f"{name}_sum"]) == (90, 2.5)
 
 
 def test_labels_are_of_fixed_sets_whatever_a_store_or_a_host_says() -> None:
@@ -108,7 +124,7 @@ def test_labels_are_of_fixed_sets_whatever_a_store_or_a_host_says() -> None:
     told = samples(replace(QUIET, store_failures=odd, callback_failures=odd, dropped=odd, missed=odd, refused=odd))
     assert CNAME not in str(told)
     assert told["stillcast_store_failures_total{code=other}"] == 1000
-    assert len(told) < 60
+    assert len(told) < 70
 
 
 @pytest.mark.parametrize("text", ["timeout", "status 418", "not JSON", "certificate not trusted", "cannot connect"])

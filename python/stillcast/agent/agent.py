@@ -60,7 +60,7 @@ class Agent:
     def _build(self) -> None:
         config = self._config
         reports = config.callback.report_failures and config.callback.url is not None
-        self._capture = Capture(report_missed=reports)
+        self._capture = Capture(workers=config.capture.workers, report_missed=reports)
         self._listeners = Listeners(self._listeners.functions)
         self._spool = Spool.of(config.spool)
         power_safe = config.spool.durability == "power"
@@ -210,8 +210,9 @@ class Agent:
             if not self._started or self._stopped:
                 state = "stopped: make a new Agent" if self._stopped else "not started: call start() first"
                 raise ClosedError(f"agent: is {state}")
-            native = self._capture.open_feed(own.capture(self._config.capture))
-            feed = Feed(native, facts, self._collector)
+            settings = own.capture(self._config.capture)
+            native = self._capture.open_feed(settings)
+            feed = Feed(native, facts, self._collector, settings)
             self._collector.add(native.id, feed)
         return feed
 
@@ -303,6 +304,8 @@ def _stats(
         missed=captured.missed,
         refused=captured.refused,
         missed_snapshots=captured.missed_snapshots,
+        lateness=captured.lateness,
+        frame_age=captured.frame_age,
         queued=captured.queued,
         spooled=tally.spooled,
         spool_failed=tally.spool_failed,

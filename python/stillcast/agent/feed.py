@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
-from stillcast.capture import CapturedPicture, Frame, NativeFeed
+from stillcast.capture import CapturedPicture, Frame, NativeFeed, change
+from stillcast.config import CaptureConfig, FeedChange, checked
 from stillcast.errors import ClosedError, NoFrameError
 from stillcast.redaction import shown
 from stillcast.stills import Still
@@ -41,13 +42,14 @@ class Feed:
     In a process that was forked from the one that opened it, nothing is wanted or pushed and a snapshot is refused.
     """
 
-    __slots__ = ("_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
+    __slots__ = ("_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
 
-    def __init__(self, native: NativeFeed, facts: FeedFacts, sink: StillSink) -> None:
+    def __init__(self, native: NativeFeed, facts: FeedFacts, sink: StillSink, capture: CaptureConfig) -> None:
         self._native = native
         self._sink = sink
         self.facts = facts
-        self._mutex = threading.Lock()  # guards the two below; never taken by push
+        self._mutex = threading.Lock()  # guards what follows; never taken by push
+        self._capture = capture
         self._waiting: list[Future[Still]] = []
         self._closed = False
 
@@ -68,6 +70,35 @@ class Feed:
         """Whether ``push`` would take a frame now; one load. For hosts whose frames cost something to fetch."""
         return self._native.wanted
 
+    def change(
+        self,
+        *,
+        interval: float | None = None,
+        max_size: tuple[int, int] | None = None,
+        quality: int | None = None,
+    ) -> None:
+        """Give the running feed other settings; cheap, never blocks for longer than another change takes.
+
+        A new interval counts from the next tick on, at the place in the interval that keeps feeds spread; a tick that
+        waits for its frame goes on waiting. Size and quality hold from the next still on.
+
+        Args:
+            interval: seconds between two stills; None leaves it as it is, here and below.
+            max_size: box in pixels for the still.
+            quality: of the JPEG.
+
+        Raises:
+            ConfigError: arguments out of their rules, each named; then nothing is changed.
+            ClosedError: the feed or its agent is closed.
+        """
+        self._refuse_child()
+        own = checked(FeedChange, interval=interval, max_size=max_size, quality=quality)
+        with self._mutex:
+            changed = own.capture(self._capture)
+            if self._closed or not change(self._native, changed):
+                raise self._closed_error()
+            self._capture = changed
+
     def snapshot(self, timeout: float = 1.0) -> Still:
         """Capture a still on demand, beside the ticks; it is spooled and delivered like any other.
 
@@ -83,8 +114,7 @@ class Feed:
             ClosedError: the feed or its agent is closed.
             SpoolError: the still could not be spooled.
         """
-        if self._native.in_child:
-            raise ClosedError(f"{self._name()}: was opened before this process was forked: make an Agent here")
+        self._refuse_child()
         patience_s = min(max(0.0, timeout), threading.TIMEOUT_MAX)
         waiting: Future[Still] = Future()
         with self._mutex:
@@ -150,6 +180,10 @@ class Feed:
             time.sleep(_LOOK_S)
         with suppress(TimeoutError):  # it may have been taken for a tick alone
             waiting.exception(_COLLECT_S)
+
+    def _refuse_child(self) -> None:
+        if self._native.in_child:
+            raise ClosedError(f"{self._name()}: was opened before this process was forked: make an Agent here")
 
     def _closed_error(self) -> ClosedError:
         return ClosedError(f"{self._name()}: is closed: open a new one")

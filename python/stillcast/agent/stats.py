@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stillcast.histograms import Histogram
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStats:
@@ -27,6 +29,9 @@ class AgentStats:
             could not grow; the next one tries again).
         missed_snapshots: stills for a snapshot and for no tick that were lost, by reason: ``encode_failed``,
             ``queue_full``. Who asked is shown the picture before.
+        lateness: of stills for a tick: from the time at which it was due to the push of the frame that it shows.
+        frame_age: of stills for a tick or a snapshot: from the push of the frame until its still is begun. Both have
+            every still that was made, those included that a full queue dropped.
         queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
@@ -61,6 +66,8 @@ class AgentStats:
     missed: Mapping[str, int]
     refused: Mapping[str, int]
     missed_snapshots: Mapping[str, int]
+    lateness: Histogram
+    frame_age: Histogram
     queued: int
     spooled: int
     spool_failed: int

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 from stillcast.cli.playback import FeedRow
+from stillcast.histograms import Histogram
 
 if TYPE_CHECKING:
     from stillcast.agent import Agent, AgentStats
@@ -79,7 +80,13 @@ def was_all_delivered(stats: AgentStats, *, announces: bool, dead_before: int) -
 def stats_as_json(stats: AgentStats) -> dict[str, object]:
     """Turn the figures into what ``json.dumps`` takes."""
     values = {field.name: getattr(stats, field.name) for field in fields(stats)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+    return {name: _as_json(value) for name, value in values.items()}
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Histogram):
+        return asdict(value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def rows_as_json(rows: Sequence[FeedRow]) -> list[dict[str, object]]:

@@ -2,13 +2,14 @@
 
 from stillcast.config.agent_config import AgentConfig
 from stillcast.config.arguments import checked
-from stillcast.config.feeds import FeedConfig, SourceConfig
+from stillcast.config.feeds import FeedChange, FeedConfig, SourceConfig
 from stillcast.config.sections import CallbackConfig, CaptureConfig, SpoolConfig, StorageConfig
 
 __all__ = [
     "AgentConfig",
     "CallbackConfig",
     "CaptureConfig",
+    "FeedChange",
     "FeedConfig",
     "SourceConfig",
     "SpoolConfig",

@@ -32,8 +32,24 @@ class FeedConfig(Section):
 
     def capture(self, common: CaptureConfig) -> CaptureConfig:
         """Lay the feed's own settings over the common ones."""
-        own = {name: value for name in CaptureConfig.model_fields if (value := getattr(self, name)) is not None}
-        return common.model_copy(update=own)
+        return _over(common, self)
+
+
+class FeedChange(Section):
+    """What of a running feed may change; as in ``FeedConfig``, but None leaves it as it is."""
+
+    interval: Interval | None = None
+    max_size: Size | None = None
+    quality: Quality | None = None
+
+    def capture(self, before: CaptureConfig) -> CaptureConfig:
+        """Lay the changes over what the feed had."""
+        return _over(before, self)
+
+
+def _over(common: CaptureConfig, own: FeedConfig | FeedChange) -> CaptureConfig:
+    given = {name: value for name in FeedChange.model_fields if (value := getattr(own, name)) is not None}
+    return common.model_copy(update=given)
 
 
 class SourceConfig(FeedConfig):

@@ -30,6 +30,8 @@ from stillcast.config.rules import ProblemsError
 from stillcast.errors import ConfigError
 from stillcast.redaction import HIDDEN, address_secrets, shown, without_secrets
 
+_MOST_DEFAULT_WORKERS = 4
+
 
 def _default_url() -> str:
     directory = _home("XDG_DATA_HOME", ".local/share")
@@ -52,18 +54,32 @@ def _home(variable: str, fallback: str) -> Path | None:
         return None
 
 
+def _default_workers() -> int:
+    """Take the CPUs that this process may use, at most 4: they make thousands of stills a second."""
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        cpus = os.cpu_count() or 1
+    return min(cpus, _MOST_DEFAULT_WORKERS)
+
+
 class CaptureConfig(Section):
-    """When a still is taken and what it looks like.
+    """When a still is taken, what it looks like, and how many threads make stills.
 
     Attributes:
         interval: seconds between two stills of a feed, 0.05 to 86,400.
         max_size: the box in pixels that the still fits into, (width, height), each 2 to 16,384.
         quality: of the JPEG, 1 to 100.
+        workers: threads that make stills for all feeds, 1 to 64; by default as many as there are CPUs for this process,
+            and at most 4.
     """
 
     interval: Interval = 2.0
     max_size: Size = (640, 360)
     quality: Quality = 80
+    workers: Annotated[int, BeforeValidator(rules.whole_number(1, 64, "a whole number"))] = Field(
+        default_factory=_default_workers
+    )
 
 
 class StorageConfig(Section):
