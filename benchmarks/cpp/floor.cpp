@@ -1,0 +1,91 @@
+// The floor: what no still can be cheaper than. One read of every byte of the source, and libjpeg-turbo's encode of a
+// small picture that was scaled beforehand.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "raw_jpeg.h"
+
+namespace stillcast::benchmarks {
+namespace {
+
+// Wide loads and nothing else: four independent sums, which the compiler turns into whole vectors.
+uint64_t read_all(const uint8_t* bytes, size_t count) {
+  constexpr size_t kLanes = 32;
+  std::array<uint64_t, kLanes> sums{};
+  size_t at = 0;
+  for (; at + sizeof(sums) <= count; at += sizeof(sums)) {
+    std::array<uint64_t, kLanes> loaded;
+    std::memcpy(loaded.data(), bytes + at, sizeof(loaded));
+    for (size_t i = 0; i < kLanes; ++i) sums[i] += loaded[i];
+  }
+  uint64_t sum = 0;
+  for (const uint64_t lane : sums) sum += lane;
+  for (; at < count; ++at) sum += bytes[at];
+  return sum;
+}
+
+void fill(PaddedPlane& plane, const uint8_t*& samples) {
+  for (int row = 0; row < plane.height; ++row, samples += plane.width) {
+    std::memcpy(plane.samples.data() + static_cast<size_t>(row) * static_cast<size_t>(plane.stride), samples,
+                static_cast<size_t>(plane.width));
+  }
+  plane.pad();
+}
+
+// A picture that was scaled beforehand, in memory that the encoder reads in place.
+struct SmallPicture {
+  SmallPicture(int width, int height, const uint8_t* planes)
+      : y(width, height), cb(width / 2, height / 2), cr(width / 2, height / 2) {
+    for (PaddedPlane* plane : {&y, &cb, &cr}) fill(*plane, planes);
+  }
+
+  PaddedPlane y;
+  PaddedPlane cb;
+  PaddedPlane cr;
+};
+
+struct Floor {
+  Floor(int width, int height, int quality) : encoder(width, height, quality) {}
+
+  RawJpeg encoder;
+  volatile uint64_t sum = 0;  // so that the read is not optimised away
+};
+
+}  // namespace
+}  // namespace stillcast::benchmarks
+
+using stillcast::benchmarks::Floor;
+using stillcast::benchmarks::SmallPicture;
+
+extern "C" {
+
+SmallPicture* floor_picture_new(int width, int height, const uint8_t* planes) {
+  return new SmallPicture(width, height, planes);
+}
+
+void floor_picture_free(SmallPicture* picture) { delete picture; }
+
+Floor* floor_new(int width, int height, int quality) { return new Floor(width, height, quality); }
+
+void floor_free(Floor* self) { delete self; }
+
+void floor_read(Floor* self, const uint8_t* source, size_t bytes) {
+  self->sum = stillcast::benchmarks::read_all(source, bytes);
+}
+
+// The number of bytes at `jpeg`, which are valid until the next call.
+size_t floor_encode(Floor* self, const SmallPicture* picture, const uint8_t** jpeg) {
+  const auto made = self->encoder.encode({&picture->y, &picture->cb, &picture->cr});
+  *jpeg = made.data();
+  return made.size();
+}
+
+size_t floor_still(Floor* self, const uint8_t* source, size_t bytes, const SmallPicture* picture,
+                   const uint8_t** jpeg) {
+  floor_read(self, source, bytes);
+  return floor_encode(self, picture, jpeg);
+}
+
+}  // extern "C"

@@ -1,0 +1,51 @@
+"""PyAV: swscale's area filter straight into the encoder's format, and FFmpeg's mjpeg encoder, both kept.
+
+yuvj420p is what mjpeg takes, so swscale also widens the range. Standard Huffman tables as everybody else has them here:
+the encoder's default, tables made for each picture, costs a second pass.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+from benchmarks.frames import SourceFrame
+from benchmarks.peers import Job
+
+_LAMBDA = 118  # FF_QP2LAMBDA
+
+
+class PyAV:
+    def __init__(self, job: Job, format_: str) -> None:
+        self._format = format_
+        self._width, self._height = job.target
+        self._scaler = VideoReformatter()
+        encoder = av.CodecContext.create("mjpeg", "w")
+        encoder.width, encoder.height = job.target
+        encoder.pix_fmt = "yuvj420p"
+        encoder.time_base = Fraction(1, 25)
+        encoder.flags |= Flags.qscale
+        encoder.global_quality = job.quality * _LAMBDA
+        encoder.thread_count = 1
+        encoder.options = {"huffman": "default"}
+        self._encoder = encoder
+        self._at = 0
+
+    def load(self, frame: SourceFrame) -> av.VideoFrame:
+        return frame.as_video(self._format)
+
+    def still(self, loaded: av.VideoFrame) -> bytes:
+        small = self._scaler.reformat(
+            loaded,
+            self._width,
+            self._height,
+            "yuvj420p",
+            interpolation=Interpolation.AREA,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        small.pts = self._at = self._at + 1
+        return bytes(self._encoder.encode(small)[0])

@@ -1,0 +1,142 @@
+"""What a still should look like, and how near one comes: float64 throughout, numpy alone.
+
+The reference is the area filter of the whole frame with its colours converted to what JFIF means (full-range BT.601).
+A still is compared as it lies in the file, plane by plane before chroma is enlarged, so that no viewer's taste counts.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.float64]
+
+_WINDOW = 7
+_K1, _K2 = 0.01, 0.03
+_LEVELS = 255.0
+
+# ITU-R BT.709-6 and BT.601-7: the weights of red and blue in luma.
+_BT709 = (0.2126, 0.0722)
+_BT601 = (0.299, 0.114)
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """Y, Cb and Cr of a 4:2:0 picture, 0 to 255, chroma around 128."""
+
+    y: Plane
+    cb: Plane
+    cr: Plane
+
+    def as_i420(self) -> npt.NDArray[np.uint8]:
+        """The nearest levels, plane after plane in one row."""
+        planes = [np.clip(np.rint(plane), 0, _LEVELS).astype(np.uint8).ravel() for plane in (self.y, self.cb, self.cr)]
+        return np.concatenate(planes)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How near a still comes to the reference."""
+
+    psnr_y: float  # dB
+    ssim_y: float
+    ssim_fitted: float  # of luma after the gain and offset that suit it best: what is left is sharpness and noise
+    luma_error: float  # mean of |Y' - Y| in levels
+    colour_error: float  # mean of |Cb' - Cb| and |Cr' - Cr| in levels
+
+
+@functools.lru_cache(maxsize=64)
+def area_matrix(extent: int, sub: int, cells: int) -> Plane:
+    """Weights (cells, samples) of the area filter along an axis of ``extent`` pixels, ``sub`` of them a sample."""
+    samples = -(-extent // sub)
+    starts = np.arange(samples) * float(sub)
+    ends = np.minimum(starts + sub, extent)
+    edges = np.arange(cells + 1) * (extent / cells)
+    overlaps = np.minimum(ends, edges[1:, None]) - np.maximum(starts, edges[:-1, None])
+    weights = np.maximum(overlaps, 0.0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def area_scaled(plane: npt.NDArray[np.generic], extent: tuple[int, int], sub: int, size: tuple[int, int]) -> Plane:
+    """The plane's means over ``size`` (width, height) cells; ``extent`` is the picture's (width, height) in pixels."""
+    across = area_matrix(extent[0], sub, size[0])
+    down = area_matrix(extent[1], sub, size[1])
+    return (down @ plane.astype(np.float64)) @ across.T
+
+
+def limited_bt709_to_jfif(y: Plane, cb: Plane, cr: Plane) -> tuple[Plane, Plane, Plane]:
+    """From limited-range BT.709 to full-range BT.601, by way of R'G'B'."""
+    kr, kb = _BT709
+    luma = (y - 16.0) * (_LEVELS / 219.0)
+    blue_part, red_part = (cb - 128.0) * (_LEVELS / 112.0), (cr - 128.0) * (_LEVELS / 112.0)
+    blue = luma + (1.0 - kb) * blue_part
+    red = luma + (1.0 - kr) * red_part
+    green = (luma - kr * red - kb * blue) / (1.0 - kr - kb)
+    kr, kb = _BT601
+    luma = kr * red + (1.0 - kr - kb) * green + kb * blue
+    return luma, 128.0 + (blue - luma) / (2.0 * (1.0 - kb)), 128.0 + (red - luma) / (2.0 * (1.0 - kr))
+
+
+def reference(i420: npt.NDArray[np.uint8], size: tuple[int, int]) -> Planes:
+    """The still as it should be, of a limited-range BT.709 frame (height * 3 / 2, width) with even sides."""
+    height, width = i420.shape[0] * 2 // 3, i420.shape[1]
+    luma = i420[:height]
+    cb, cr = i420[height:].reshape(2, height // 2, width // 2)
+    half = (size[0] // 2, size[1] // 2)
+    extent = (width, height)
+    y = area_scaled(luma, extent, 1, size)
+    full, _, _ = limited_bt709_to_jfif(y, *(area_scaled(plane, extent, 2, size) for plane in (cb, cr)))
+    _, small_cb, small_cr = limited_bt709_to_jfif(
+        area_scaled(y, size, 1, half), *(area_scaled(plane, extent, 2, half) for plane in (cb, cr))
+    )
+    return Planes(*(np.clip(plane, 0.0, _LEVELS) for plane in (full, small_cb, small_cr)))
+
+
+def compare(still: Planes, wanted: Planes) -> Quality:
+    """Compare a still with its reference, which has the same size."""
+    difference = still.y - wanted.y
+    colours = [np.abs(mine - its).mean() for mine, its in ((still.cb, wanted.cb), (still.cr, wanted.cr))]
+    return Quality(
+        psnr_y=psnr(still.y, wanted.y),
+        ssim_y=ssim(still.y, wanted.y),
+        ssim_fitted=ssim(fitted(still.y, wanted.y), wanted.y),
+        luma_error=float(np.abs(difference).mean()),
+        colour_error=float(np.mean(colours)),
+    )
+
+
+def psnr(one: Plane, other: Plane) -> float:
+    """Peak signal to noise in dB; infinite for equal planes."""
+    error = float(np.square(one - other).mean())
+    return float("inf") if error == 0 else float(10.0 * np.log10(_LEVELS**2 / error))
+
+
+def fitted(one: Plane, other: Plane) -> Plane:
+    """``one`` times a gain plus an offset, both by least squares, so that it comes nearest to ``other``."""
+    centred = one - one.mean()
+    power = float(np.square(centred).mean())
+    gain = float((centred * (other - other.mean())).mean()) / power if power else 0.0
+    return gain * centred + other.mean()
+
+
+def ssim(one: Plane, other: Plane) -> float:
+    """Structural similarity (Wang et al. 2004), uniform window of 7 x 7, as scikit-image's default has it."""
+    count = _WINDOW**2
+    unbiased = count / (count - 1.0)
+    mean_one, mean_other = window_means(one), window_means(other)
+    variance_one = unbiased * (window_means(one * one) - mean_one**2)
+    variance_other = unbiased * (window_means(other * other) - mean_other**2)
+    covariance = unbiased * (window_means(one * other) - mean_one * mean_other)
+    c1, c2 = (_K1 * _LEVELS) ** 2, (_K2 * _LEVELS) ** 2
+    likeness = (2 * mean_one * mean_other + c1) * (2 * covariance + c2)
+    return float((likeness / ((mean_one**2 + mean_other**2 + c1) * (variance_one + variance_other + c2))).mean())
+
+
+def window_means(plane: Plane) -> Plane:
+    """Means of all 7 x 7 windows that lie inside of the plane."""
+    sums = np.pad(plane, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    n = _WINDOW
+    return (sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]) / n**2
