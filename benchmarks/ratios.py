@@ -7,6 +7,7 @@ their medians.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ def at_bytes(points: Sequence[tuple[float, float]], wanted: float) -> float | No
     None outside of the points: nothing is extrapolated.
     """
     ordered = sorted(points)
-    for (bytes_low, low), (bytes_high, high) in zip(ordered, ordered[1:], strict=False):
+    for (bytes_low, low), (bytes_high, high) in itertools.pairwise(ordered):
         if bytes_low <= wanted <= bytes_high:
             if bytes_low == bytes_high:
                 return max(low, high)

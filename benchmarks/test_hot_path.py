@@ -65,7 +65,7 @@ def test_push_that_is_due(benchmark: BenchmarkFixture, feed: stillcast.Feed, i42
     frame = stillcast.Frame.from_array(i420, "I420")
 
     def make_due() -> None:
-        wait_until(lambda: not feed.wanted)
+        wait_until(lambda: not feed._native.frames_in_work)
         feed._native.request_snapshot()
 
     assert benchmark.pedantic(feed.push, (frame,), setup=make_due, rounds=200) is True

@@ -1,6 +1,7 @@
 // The floor: what no still can be cheaper than. One read of every byte of the source, and libjpeg-turbo's encode of a
 // small picture that was scaled beforehand.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,18 +11,34 @@
 namespace stillcast::benchmarks {
 namespace {
 
-// Wide loads and nothing else: four independent sums, which the compiler turns into whole vectors.
+// Note [The fastest read]
+// Wide loads and nothing else, which the compiler makes whole vectors of. Four pages are read side by side and the next
+// four are asked for ahead: from memory that is about twice as fast as one line after the other, because a core has
+// more misses under way. A floor that is easier to reach would flatter us.
+constexpr size_t kPage = 4096;
+constexpr size_t kStreams = 4;
+constexpr size_t kWords = 8;  // a cache line
+
+using Line = std::array<uint64_t, kWords>;
+
 uint64_t read_all(const uint8_t* bytes, size_t count) {
-  constexpr size_t kLanes = 32;
-  std::array<uint64_t, kLanes> sums{};
+  std::array<Line, kStreams> sums{};
   size_t at = 0;
-  for (; at + sizeof(sums) <= count; at += sizeof(sums)) {
-    std::array<uint64_t, kLanes> loaded;
-    std::memcpy(loaded.data(), bytes + at, sizeof(loaded));
-    for (size_t i = 0; i < kLanes; ++i) sums[i] += loaded[i];
+  for (; at + kStreams * kPage <= count; at += kStreams * kPage) {
+    for (size_t offset = 0; offset < kPage; offset += sizeof(Line)) {
+      for (size_t stream = 0; stream < kStreams; ++stream) {
+        const uint8_t* from = bytes + at + stream * kPage + offset;
+        __builtin_prefetch(from + kStreams * kPage);  // past the end it does nothing
+        Line line;
+        std::memcpy(line.data(), from, sizeof(line));
+        for (size_t i = 0; i < kWords; ++i) sums[stream][i] += line[i];
+      }
+    }
   }
   uint64_t sum = 0;
-  for (const uint64_t lane : sums) sum += lane;
+  for (const Line& line : sums) {
+    for (const uint64_t word : line) sum += word;
+  }
   for (; at < count; ++at) sum += bytes[at];
   return sum;
 }

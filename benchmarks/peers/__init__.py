@@ -35,7 +35,7 @@ class Maker(Protocol):
 
 
 IJG = (50, 60, 70, 80, 85, 90, 94)
-FFMPEG = (2, 3, 4, 5, 6, 8, 11, 15)
+FFMPEG = (2, 3, 4, 5, 6, 8, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Peer:
     module: str
     maker: str
     qualities: tuple[int, ...] = IJG
-    quality: int | None = 80  # None: the one whose bytes come nearest to the floor's
+    quality: int | None = 80  # None: the one between the ends of ``qualities`` whose bytes come nearest to the floor's
     arguments: tuple[object, ...] = ()
 
     def open(self, job: Job) -> Maker:

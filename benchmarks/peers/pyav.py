@@ -9,13 +9,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
-from av.codec.context import Flags
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from benchmarks.frames import SourceFrame
 from benchmarks.peers import Job
-
-_LAMBDA = 118  # FF_QP2LAMBDA
 
 
 class PyAV:
@@ -27,8 +24,7 @@ class PyAV:
         encoder.width, encoder.height = job.target
         encoder.pix_fmt = "yuvj420p"
         encoder.time_base = Fraction(1, 25)
-        encoder.flags |= Flags.qscale
-        encoder.global_quality = job.quality * _LAMBDA
+        encoder.qmin = encoder.qmax = job.quality  # a fixed quantiser: PyAV has no way to set a frame's own
         encoder.thread_count = 1
         encoder.options = {"huffman": "default"}
         self._encoder = encoder
@@ -47,5 +43,6 @@ class PyAV:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        small.pts = self._at = self._at + 1
+        small.pts, small.time_base = self._at, self._encoder.time_base
+        self._at += 1
         return bytes(self._encoder.encode(small)[0])
