@@ -1,8 +1,8 @@
 """OpenCV scales, with INTER_AREA: its only filter that does not alias when it makes pictures smaller.
 
-Two ways from I420. By planes, each scaled by itself into memory that is kept, and given to an encoder that takes
-planes: the fast way. Through BGR at full size and ``imencode``: what nearly everybody does. OpenCV takes I420 for BT.601, and
-the way by planes leaves the limited range as it is.
+Two ways from I420. By planes, each scaled by itself into memory that is kept, and given to an encoder of planes: the
+fast way. Through BGR at full size and ``imencode``: what nearly everybody does. OpenCV takes I420 for BT.601, and the
+way by planes leaves the limited range as it is.
 """
 
 from __future__ import annotations
