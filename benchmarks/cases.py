@@ -43,7 +43,7 @@ class Plan:
 
     def frames_of(self, case: Case) -> int:
         frame_bytes = case.source[0] * case.source[1] * 3 // 2
-        return min(48, max(6, -(-self.frames_bytes // frame_bytes)))
+        return min(24, max(6, -(-self.frames_bytes // frame_bytes)))
 
 
 # bikes is 640x272 by itself; its small stills are those of a film with little detail.
@@ -56,7 +56,7 @@ def case(source: str, target: Size) -> Case:
 
 def full() -> Plan:
     every = tuple(case(source, target) for source in SOURCES for target in TARGETS)
-    return Plan((*every, BIKES), rounds=30, batch=3, frames_bytes=48 * MEGABYTES, quality_frames=3, sweep=True)
+    return Plan((*every, BIKES), rounds=30, batch=3, frames_bytes=32 * MEGABYTES, quality_frames=3, sweep=True)
 
 
 def quick() -> Plan:

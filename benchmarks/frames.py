@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
+from benchmarks.quality import Reference, wanted_of
 from support.clips import clip
 
 Array = npt.NDArray[np.uint8]
@@ -24,6 +25,7 @@ class SourceFrame:
 
     video: av.VideoFrame  # yuv420p
     _arrays: dict[str, Array] = field(default_factory=dict)
+    _references: dict[tuple[int, int], Reference] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -39,6 +41,12 @@ class SourceFrame:
             array = self.as_video(format_).to_ndarray()
             self._arrays[format_] = np.ascontiguousarray(array)
         return self._arrays[format_]
+
+    def reference(self, size: tuple[int, int]) -> Reference:
+        """What a still of that size should be."""
+        if size not in self._references:
+            self._references[size] = Reference(wanted_of(self.array("I420"), size))
+        return self._references[size]
 
     def as_video(self, format_: str) -> av.VideoFrame:
         """As a PyAV frame of that format. RGB has the true colours of BT.709."""

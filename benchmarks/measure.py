@@ -10,7 +10,6 @@ from benchmarks.cases import QUALITY, Case, Plan
 from benchmarks.frames import SourceFrame, source_frames
 from benchmarks.peers import FLOOR, PEERS, Job, Maker, Peer
 from benchmarks.peers.floor import Floor
-from benchmarks.quality import Planes, reference
 from benchmarks.stills import judge, matched_quality, mean_bytes
 from benchmarks.timing import alternate
 
@@ -39,11 +38,10 @@ def measure(case: Case, plan: Plan) -> Result:
     works[READ] = work_of(floor.read, loaded[FLOOR.name])
     series = alternate(works, frames=len(frames), rounds=plan.rounds, batch=plan.batch)
     judged = frames[: plan.quality_frames]
-    references = [reference(frame.array("I420"), case.target) for frame in judged]
     rows = {
         name: {
             "setting": opened.qualities[name],
-            **asdict(judge(maker, judged, references)),
+            **asdict(judge(maker, judged, case.target)),
         }
         for name, maker in opened.makers.items()
     }
@@ -56,7 +54,7 @@ def measure(case: Case, plan: Plan) -> Result:
         "cpu_us": {name: rounded(one.cpu_us) for name, one in series.items()},
         "wall_us": {name: rounded(one.wall_us) for name, one in series.items()},
         "stills": rows,
-        "sweep": sweep(case, judged, references) if plan.sweep and case.source_name == "1080p" else {},
+        "sweep": sweep(case, judged) if plan.sweep and case.source_name == "1080p" else {},
     }
 
 
@@ -83,13 +81,13 @@ def work_of(make: Callable[[Any], object], loaded: Sequence[Any]) -> Callable[[i
     return lambda index: make(loaded[index])
 
 
-def sweep(case: Case, frames: Sequence[SourceFrame], references: Sequence[Planes]) -> dict[str, list[Result]]:
+def sweep(case: Case, frames: Sequence[SourceFrame]) -> dict[str, list[Result]]:
     """Bytes and likeness at several qualities, of those that take I420."""
     found: dict[str, list[Result]] = {}
     for peer in swept():
         try:
             found[peer.name] = [
-                {"setting": quality, **asdict(judge(maker_at(peer, case, quality), frames, references))}
+                {"setting": quality, **asdict(judge(maker_at(peer, case, quality), frames, case.target))}
                 for quality in peer.qualities
             ]
         except (ImportError, OSError, RuntimeError):

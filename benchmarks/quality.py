@@ -15,6 +15,7 @@ import numpy.typing as npt
 Plane = npt.NDArray[np.float64]
 
 _WINDOW = 7
+_UNBIASED = _WINDOW**2 / (_WINDOW**2 - 1.0)
 _K1, _K2 = 0.01, 0.03
 _LEVELS = 255.0
 
@@ -48,23 +49,29 @@ class Quality:
     colour_error: float  # mean of |Cb' - Cb| and |Cr' - Cr| in levels
 
 
-@functools.lru_cache(maxsize=64)
-def area_matrix(extent: int, sub: int, cells: int) -> Plane:
-    """Weights (cells, samples) of the area filter along an axis of ``extent`` pixels, ``sub`` of them a sample."""
-    samples = -(-extent // sub)
-    starts = np.arange(samples) * float(sub)
-    ends = np.minimum(starts + sub, extent)
-    edges = np.arange(cells + 1) * (extent / cells)
-    overlaps = np.minimum(ends, edges[1:, None]) - np.maximum(starts, edges[:-1, None])
-    weights = np.maximum(overlaps, 0.0)
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
 def area_scaled(plane: npt.NDArray[np.generic], extent: tuple[int, int], sub: int, size: tuple[int, int]) -> Plane:
-    """The plane's means over ``size`` (width, height) cells; ``extent`` is the picture's (width, height) in pixels."""
-    across = area_matrix(extent[0], sub, size[0])
-    down = area_matrix(extent[1], sub, size[1])
-    return (down @ plane.astype(np.float64)) @ across.T
+    """The plane's means over ``size`` (width, height) cells.
+
+    Args:
+        plane: samples (rows, columns), each of which spans ``sub`` pixels both ways.
+        extent: the picture's (width, height) in pixels; the last sample may reach beyond it.
+        sub: pixels to a sample.
+        size: cells that the picture is divided into.
+    """
+    rows = area_means(plane.astype(np.float64), extent[1] / sub, size[1])
+    return area_means(rows.T, extent[0] / sub, size[0]).T
+
+
+def area_means(samples: Plane, length: float, cells: int) -> Plane:
+    """Means of the first axis over cells that divide its first ``length`` samples evenly.
+
+    The integral up to each edge, straight within a sample, gives the area under any of them exactly.
+    """
+    integral = np.concatenate([np.zeros((1, samples.shape[1])), samples.cumsum(axis=0)])
+    edges = np.arange(cells + 1) * (length / cells)
+    whole = np.minimum(edges.astype(np.int64), samples.shape[0] - 1)
+    at_edges = integral[whole] + (edges - whole)[:, None] * samples[whole]
+    return np.diff(at_edges, axis=0) * (cells / length)
 
 
 def limited_bt709_to_jfif(y: Plane, cb: Plane, cr: Plane) -> tuple[Plane, Plane, Plane]:
@@ -80,7 +87,7 @@ def limited_bt709_to_jfif(y: Plane, cb: Plane, cr: Plane) -> tuple[Plane, Plane,
     return luma, 128.0 + (blue - luma) / (2.0 * (1.0 - kb)), 128.0 + (red - luma) / (2.0 * (1.0 - kr))
 
 
-def reference(i420: npt.NDArray[np.uint8], size: tuple[int, int]) -> Planes:
+def wanted_of(i420: npt.NDArray[np.uint8], size: tuple[int, int]) -> Planes:
     """The still as it should be, of a limited-range BT.709 frame (height * 3 / 2, width) with even sides."""
     height, width = i420.shape[0] * 2 // 3, i420.shape[1]
     luma = i420[:height]
@@ -95,15 +102,30 @@ def reference(i420: npt.NDArray[np.uint8], size: tuple[int, int]) -> Planes:
     return Planes(*(np.clip(plane, 0.0, _LEVELS) for plane in (full, small_cb, small_cr)))
 
 
-def compare(still: Planes, wanted: Planes) -> Quality:
+class Reference:
+    """What stills of one frame are compared with; what does not change from still to still is kept."""
+
+    def __init__(self, planes: Planes) -> None:
+        self.planes = planes
+
+    @functools.cached_property
+    def windows(self) -> Windows:
+        return windows_of(self.planes.y)
+
+
+def compare(still: Planes, wanted: Reference) -> Quality:
     """Compare a still with its reference, which has the same size."""
-    difference = still.y - wanted.y
-    colours = [np.abs(mine - its).mean() for mine, its in ((still.cb, wanted.cb), (still.cr, wanted.cr))]
+    true = wanted.planes
+    windows = windows_of(still.y)
+    covariance = covariance_of(still.y, true.y, windows, wanted.windows)
+    gain, offset = best_fit(still.y, true.y)
+    fitted = Windows(gain * windows.mean + offset, gain**2 * windows.variance)
+    colours = [np.abs(mine - its).mean() for mine, its in ((still.cb, true.cb), (still.cr, true.cr))]
     return Quality(
-        psnr_y=psnr(still.y, wanted.y),
-        ssim_y=ssim(still.y, wanted.y),
-        ssim_fitted=ssim(fitted(still.y, wanted.y), wanted.y),
-        luma_error=float(np.abs(difference).mean()),
+        psnr_y=psnr(still.y, true.y),
+        ssim_y=likeness(windows, wanted.windows, covariance),
+        ssim_fitted=likeness(fitted, wanted.windows, gain * covariance),
+        luma_error=float(np.abs(still.y - true.y).mean()),
         colour_error=float(np.mean(colours)),
     )
 
@@ -114,25 +136,43 @@ def psnr(one: Plane, other: Plane) -> float:
     return float("inf") if error == 0 else float(10.0 * np.log10(_LEVELS**2 / error))
 
 
-def fitted(one: Plane, other: Plane) -> Plane:
-    """``one`` times a gain plus an offset, both by least squares, so that it comes nearest to ``other``."""
+def best_fit(one: Plane, other: Plane) -> tuple[float, float]:
+    """Gain and offset that bring ``one`` nearest to ``other`` by least squares."""
     centred = one - one.mean()
     power = float(np.square(centred).mean())
-    gain = float((centred * (other - other.mean())).mean()) / power if power else 0.0
-    return gain * centred + other.mean()
+    gain = float((centred * other).mean()) / power if power else 0.0
+    return gain, float(other.mean() - gain * one.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Mean and variance of every 7 x 7 window of a plane."""
+
+    mean: Plane
+    variance: Plane
+
+
+def windows_of(plane: Plane) -> Windows:
+    mean = window_means(plane)
+    return Windows(mean, _UNBIASED * (window_means(plane * plane) - mean**2))
+
+
+def covariance_of(one: Plane, other: Plane, windows: Windows, others: Windows) -> Plane:
+    """Covariance of every 7 x 7 window of two planes whose windows are known."""
+    return _UNBIASED * (window_means(one * other) - windows.mean * others.mean)
 
 
 def ssim(one: Plane, other: Plane) -> float:
     """Structural similarity (Wang et al. 2004), uniform window of 7 x 7, as scikit-image's default has it."""
-    count = _WINDOW**2
-    unbiased = count / (count - 1.0)
-    mean_one, mean_other = window_means(one), window_means(other)
-    variance_one = unbiased * (window_means(one * one) - mean_one**2)
-    variance_other = unbiased * (window_means(other * other) - mean_other**2)
-    covariance = unbiased * (window_means(one * other) - mean_one * mean_other)
+    windows, others = windows_of(one), windows_of(other)
+    return likeness(windows, others, covariance_of(one, other, windows, others))
+
+
+def likeness(one: Windows, other: Windows, covariance: Plane) -> float:
+    """Mean of the SSIM index of all windows."""
     c1, c2 = (_K1 * _LEVELS) ** 2, (_K2 * _LEVELS) ** 2
-    likeness = (2 * mean_one * mean_other + c1) * (2 * covariance + c2)
-    return float((likeness / ((mean_one**2 + mean_other**2 + c1) * (variance_one + variance_other + c2))).mean())
+    alike = (2 * one.mean * other.mean + c1) * (2 * covariance + c2)
+    return float((alike / ((one.mean**2 + other.mean**2 + c1) * (one.variance + other.variance + c2))).mean())
 
 
 def window_means(plane: Plane) -> Plane:

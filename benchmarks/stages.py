@@ -10,7 +10,6 @@ from pathlib import Path
 from benchmarks import native
 from benchmarks.cases import QUALITY, Case, Size
 from benchmarks.frames import SourceFrame, source_frames
-from benchmarks.quality import reference
 
 FRAME_FILES = Path(__file__).parents[1] / "build" / "bench" / "frames"
 STAGES = ("whole", "encode", "luma")
@@ -58,7 +57,7 @@ def frame_files(case: Case, format_: str) -> tuple[Path, Path]:
         FRAME_FILES.mkdir(parents=True, exist_ok=True)
         frame = middle_frame(case)
         source.write_bytes(frame.array(format_).tobytes())
-        small.write_bytes(reference(frame.array("I420"), case.target).as_i420().tobytes())
+        small.write_bytes(frame.reference(case.target).planes.as_i420().tobytes())
     return source, small
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import av
 import numpy as np
 
+from benchmarks.cases import Size
 from benchmarks.frames import SourceFrame
 from benchmarks.peers import Job, Maker, Peer
 from benchmarks.quality import Planes, Quality, compare
@@ -35,13 +36,13 @@ def decode(jpeg: bytes) -> Planes:
     return Planes(*planes)
 
 
-def judge(maker: Maker, frames: Sequence[SourceFrame], references: Sequence[Planes]) -> Judged:
+def judge(maker: Maker, frames: Sequence[SourceFrame], size: Size) -> Judged:
     """Make a still of each frame, and compare each with its reference."""
     sizes, found = [], []
-    for frame, wanted in zip(frames, references, strict=True):
+    for frame in frames:
         jpeg = maker.still(maker.load(frame))
         sizes.append(len(jpeg))
-        found.append(compare(decode(jpeg), wanted))
+        found.append(compare(decode(jpeg), frame.reference(size)))
     means = {field.name: statistics.fmean(getattr(one, field.name) for one in found) for field in fields(Quality)}
     return Judged(statistics.fmean(sizes), Quality(**means))
 

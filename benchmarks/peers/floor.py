@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from benchmarks import native
 from benchmarks.frames import Array, SourceFrame
 from benchmarks.peers import Job
-from benchmarks.quality import reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,8 @@ class Floor:
 
     def load(self, frame: SourceFrame) -> Prepared:
         source = frame.array("I420")
-        return Prepared(source, native.address(source), Picture(self._size, reference(source, self._size).as_i420()))
+        small = frame.reference(self._size).planes.as_i420()
+        return Prepared(source, native.address(source), Picture(self._size, small))
 
     def still(self, loaded: Prepared) -> bytes:
         pointers = (self._floor.pointer, loaded.address, loaded.source.nbytes, loaded.picture.pointer)

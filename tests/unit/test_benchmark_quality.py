@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from benchmarks.quality import (
     Planes,
-    area_matrix,
+    Reference,
+    area_means,
     area_scaled,
+    best_fit,
     compare,
-    fitted,
     limited_bt709_to_jfif,
     psnr,
-    reference,
     ssim,
+    wanted_of,
     window_means,
 )
 
@@ -23,21 +24,27 @@ def noise() -> np.ndarray:
     return np.random.default_rng(1).uniform(0, 255, (40, 50))
 
 
+def weights(extent: float, cells: int) -> np.ndarray:
+    """What each sample (columns) gives to each cell (rows)."""
+    return area_means(np.eye(int(np.ceil(extent))), extent, cells)
+
+
 def test_area_weights_are_the_overlaps():
-    assert area_matrix(3, 1, 2).tolist() == [pytest.approx([2 / 3, 1 / 3, 0]), pytest.approx([0, 1 / 3, 2 / 3])]
+    assert weights(3, 2) == pytest.approx(np.array([[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]]))
 
 
 def test_the_last_chroma_sample_of_an_odd_picture_counts_half():
-    assert area_matrix(3, 2, 1).tolist() == [pytest.approx([2 / 3, 1 / 3])]
+    assert weights(1.5, 1) == pytest.approx(np.array([[2 / 3, 1 / 3]]))
 
 
 def test_a_chroma_sample_may_be_shared_between_cells():
-    assert area_matrix(4, 2, 4).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    assert weights(2, 4) == pytest.approx(np.array([[1, 0], [1, 0], [0, 1], [0, 1]]))
 
 
-@pytest.mark.parametrize(("extent", "sub", "cells"), [(1920, 1, 854), (1079, 2, 480), (7, 1, 7)])
-def test_area_weights_of_a_cell_sum_to_one(extent: int, sub: int, cells: int):
-    assert area_matrix(extent, sub, cells).sum(axis=1) == pytest.approx(1)
+@pytest.mark.parametrize(("extent", "cells"), [(1920, 854), (539.5, 480), (7, 7)])
+def test_area_weights_of_a_cell_are_positive_and_sum_to_one(extent: float, cells: int):
+    assert weights(extent, cells).sum(axis=1) == pytest.approx(1)
+    assert weights(extent, cells).min() > -1e-12
 
 
 def test_an_area_mean_is_the_mean(noise: np.ndarray):
@@ -67,7 +74,7 @@ def test_colours_of_bt709_become_those_of_jfif(rgb: tuple[int, int, int], limite
 def test_the_reference_of_a_flat_frame_is_flat_and_has_the_sizes_of_a_still():
     i420 = np.full((72 * 3 // 2, 96), 128, np.uint8)
     i420[:72] = 126
-    planes = reference(i420, (32, 24))
+    planes = wanted_of(i420, (32, 24))
     assert (planes.y.shape, planes.cb.shape, planes.cr.shape) == ((24, 32), (12, 16), (12, 16))
     assert planes.y == pytest.approx((126 - 16) * 255 / 219)
     assert planes.cb == pytest.approx(128)
@@ -103,17 +110,26 @@ def test_ssim_of_one_window_is_the_formula(noise: np.ndarray):
 
 def test_a_fit_undoes_gain_and_offset(noise: np.ndarray):
     washed_out = 16 + noise * 219 / 255
-    assert fitted(washed_out, noise) == pytest.approx(noise)
-    assert ssim(washed_out, noise) < 0.99
+    gain, offset = best_fit(washed_out, noise)
+    assert gain * washed_out + offset == pytest.approx(noise)
 
 
 def test_a_fit_of_a_flat_plane_is_the_mean(noise: np.ndarray):
-    assert fitted(np.zeros_like(noise), noise) == pytest.approx(noise.mean())
+    assert best_fit(np.zeros_like(noise), noise) == (0, pytest.approx(noise.mean()))
+
+
+def test_the_fitted_likeness_is_that_of_the_fitted_plane(noise: np.ndarray):
+    still = 20 + noise * 0.8 + np.random.default_rng(2).normal(0, 9, noise.shape)
+    gain, offset = best_fit(still, noise)
+    chroma = noise[:20, :25]
+    found = compare(Planes(still, chroma, chroma), Reference(Planes(noise, chroma, chroma)))
+    assert found.ssim_y == pytest.approx(ssim(still, noise))
+    assert found.ssim_fitted == pytest.approx(ssim(gain * still + offset, noise))
 
 
 def test_a_washed_out_still_has_its_sharpness_and_not_its_colours(noise: np.ndarray):
     chroma = noise[:20, :25]
-    wanted = Planes(noise, chroma, chroma)
+    wanted = Reference(Planes(noise, chroma, chroma))
     found = compare(Planes(16 + noise * 219 / 255, chroma + 2, chroma - 4), wanted)
     assert found.ssim_fitted == pytest.approx(1)
     assert found.ssim_y < found.ssim_fitted
