@@ -109,7 +109,7 @@ def plain_name(place: str) -> str:
 
 def compare(before: Mapping[str, int], now: Mapping[str, int]) -> list[tuple[str, ...]]:
     """Rows for the table: what changed by enough to be said, what is new, what is gone."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, count_now in now.items():
         if name not in before:
             rows.append((name, "", f"{count_now:,}", "new"))

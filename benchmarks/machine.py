@@ -19,6 +19,7 @@ def facts() -> dict[str, str]:
     return {
         "CPU": cpu_model(),
         "cores": f"{os.cpu_count()}, one of them used",
+        "load when it began": f"{os.getloadavg()[0]:.1f} threads; figures are good when nothing else runs",
         "instruction sets": ", ".join(name for name in ("sse4_1", "avx2", "avx512bw") if name in cpu_flags()),
         "second-level cache of a core": cache_size(2),
         "OS": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),

@@ -10,6 +10,7 @@ from benchmarks.cases import QUALITY, Case, Plan
 from benchmarks.frames import SourceFrame, source_frames
 from benchmarks.peers import FLOOR, PEERS, Job, Maker, Peer
 from benchmarks.peers.floor import Floor
+from benchmarks.ratios import spread
 from benchmarks.stills import judge, matched_quality, mean_bytes
 from benchmarks.timing import alternate
 
@@ -52,7 +53,7 @@ def measure(case: Case, plan: Plan) -> Result:
         "batch": plan.batch,
         "missing": opened.missing,
         "cpu_us": {name: rounded(one.cpu_us) for name, one in series.items()},
-        "wall_us": {name: rounded(one.wall_us) for name, one in series.items()},
+        "wall_us": {name: spread(one.wall_us).median for name, one in series.items()},
         "stills": rows,
         "sweep": sweep(case, judged) if plan.sweep and case.source_name == "1080p" else {},
     }

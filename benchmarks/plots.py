@@ -40,7 +40,13 @@ _LINES = {
 def draw(results: Mapping[str, Any], directory: Path) -> list[str]:
     """Write the plots for which there are figures; returns their names."""
     mpl.rcParams.update(
-        {"svg.hashsalt": "stillcast", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+        {
+            "svg.hashsalt": "stillcast",
+            "svg.fonttype": "none",
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
     )
     drawn = []
     plots: dict[str, Callable[[Mapping[str, Result]], Figure | None]] = {
@@ -150,7 +156,7 @@ def distortion(cases: Mapping[str, Result]) -> Figure | None:
         axes.grid(lw=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False)
-    figure.suptitle("1080p to 640x360 at several qualities, against the float64 area filter with true colours")
+    figure.suptitle("1080p to 640x360 at several qualities")
     return figure
 
 

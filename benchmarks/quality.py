@@ -71,7 +71,8 @@ def area_means(samples: Plane, length: float, cells: int) -> Plane:
     edges = np.arange(cells + 1) * (length / cells)
     whole = np.minimum(edges.astype(np.int64), samples.shape[0] - 1)
     at_edges = integral[whole] + (edges - whole)[:, None] * samples[whole]
-    return np.diff(at_edges, axis=0) * (cells / length)
+    means: Plane = np.diff(at_edges, axis=0) * (cells / length)
+    return means
 
 
 def limited_bt709_to_jfif(y: Plane, cb: Plane, cr: Plane) -> tuple[Plane, Plane, Plane]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,12 @@ Made by `{command}` on {date}; do not edit. Figures of one run compare, figures 
 
 Every contender made the same stills on one core, taking turns in {rounds} rounds or more. The floor is one read of the
 source and libjpeg-turbo's encode of the small picture, scaled beforehand. CPU is that of the whole process. A ratio is
-the median of the ratios of the rounds; in brackets its quartiles. Stills are compared with a float64 area filter of the
-frame with the colours that JFIF means, plane by plane. *fitted* is the likeness of luma after the gain and offset that
-suit it best: it leaves out whether blacks are black, and keeps sharpness and noise. *colour error* is the mean of
-|ΔCb| and |ΔCr| in levels.
+the median of the ratios of the rounds; in brackets its quartiles. A peer that leaves the limited range has fewer bits
+to code, and so may come near the floor or below.
+
+Stills are compared with a float64 area filter of the frame with the colours that JFIF means, plane by plane. *fitted*
+is the likeness of luma after the gain and offset that suit it best: it leaves out whether blacks are black, and keeps
+sharpness and noise. *colour error* is the mean of |ΔCb| and |ΔCr| in levels.
 """
 
 PLOTS = {
@@ -54,15 +57,11 @@ def fewest_rounds(results: Mapping[str, Any]) -> int:
 
 def claims_table(rows: Sequence[Claim]) -> str:
     def cells(claim: Claim) -> tuple[str, ...]:
-        sign = "at most" if claim.at_most else "at least"
-        return (
-            claim.what,
-            f"{sign} {claim.wanted:g}",
-            f"{claim.got:.3g} {claim.unit}".strip(),
-            "yes" if claim.met else "**no**",
-        )
+        wanted = f"{'at most' if claim.at_most else 'at least'} {claim.wanted:g}"
+        possible = f"{claim.on_the_floor:.3g}" if claim.on_the_floor is not None else ""
+        return claim.what, wanted, f"{claim.got:.3g} {claim.unit}".strip(), "yes" if claim.met else "**no**", possible
 
-    return table(("figure", "wanted", "got", "met"), map(cells, rows))
+    return table(("figure", "wanted", "got", "met", "if it cost what the floor costs"), map(cells, rows))
 
 
 def overview(cases: Mapping[str, Result]) -> str:
@@ -122,6 +121,13 @@ def stages_section(stages: Mapping[str, Result]) -> str:
 def missing_section(cases: Mapping[str, Result]) -> str:
     missing = {name: why for case in cases.values() for name, why in case["missing"].items()}
     return f"## Not measured\n\n{table(('contender', 'why'), missing.items())}" if missing else ""
+
+
+def in_lines(results: dict[str, Any]) -> str:
+    """JSON with a line for each case: short enough to be kept, and a change is seen where it is."""
+    parts = {name: value for name, value in results.items() if name != "cases"}
+    cases_ = ",\n".join(f"{json.dumps(key)}: {json.dumps(case)}" for key, case in results["cases"].items())
+    return f'{json.dumps(parts, indent=1)[:-2]},\n "cases": {{\n{cases_}\n}}}}'
 
 
 def ratio(numbers: Sequence[float], others: Sequence[float]) -> str:

@@ -43,7 +43,7 @@ def main() -> None:
         return
     results = run(given)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "results.json").write_text(json.dumps(results, indent=1, default=str) + "\n")
+    (directory / "results.json").write_text(report.in_lines(results) + "\n")
     write_report(results, directory)
 
 
@@ -69,13 +69,13 @@ def one_case(case: Case, plan: Plan, *, resume: bool) -> dict[str, Any]:
     kept = PASSING / "cases" / f"{case.key}.json"
     build = fingerprint(plan)
     if resume and kept.exists() and (found := json.loads(kept.read_text()))["build"] == build:
-        return found
+        return dict(found)
     began = time.perf_counter()
     result = {**measure(case, plan), "build": build}
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(result))
     say(f"{case.name}: {time.perf_counter() - began:.0f} s")
-    return json.loads(kept.read_text())
+    return dict(json.loads(kept.read_text()))
 
 
 def fingerprint(plan: Plan) -> str:

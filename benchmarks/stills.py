@@ -31,7 +31,7 @@ def decode(jpeg: bytes) -> Planes:
         raise ValueError(f"the still is {frame.format.name}, not full-range 4:2:0")
     planes = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
         planes.append(rows[:, : plane.width].astype(np.float64))
     return Planes(*planes)
 

@@ -12,33 +12,39 @@ namespace stillcast::benchmarks {
 namespace {
 
 // Note [The fastest read]
-// Wide loads and nothing else, which the compiler makes whole vectors of. Four pages are read side by side and the next
-// four are asked for ahead: from memory that is about twice as fast as one line after the other, because a core has
-// more misses under way. A floor that is easier to reach would flatter us.
+// Wide loads and sums in registers. Four pages are read side by side and the next four are asked for ahead: from memory
+// that is up to twice as fast as one line after the other, because a core has more misses under way. A floor that is
+// easier to reach would flatter us.
 constexpr size_t kPage = 4096;
 constexpr size_t kStreams = 4;
-constexpr size_t kWords = 8;  // a cache line
 
-using Line = std::array<uint64_t, kWords>;
+// A cache line in one register or in several, by an extension that GCC and Clang share.
+using Line = uint64_t __attribute__((vector_size(64)));
+
+Line load(const uint8_t* from) {
+  Line line;
+  std::memcpy(&line, from, sizeof(line));
+  __builtin_prefetch(from + kStreams * kPage);  // past the end it does nothing
+  return line;
+}
 
 uint64_t read_all(const uint8_t* bytes, size_t count) {
-  std::array<Line, kStreams> sums{};
+  Line a{};
+  Line b{};
+  Line c{};
+  Line d{};
   size_t at = 0;
   for (; at + kStreams * kPage <= count; at += kStreams * kPage) {
-    for (size_t offset = 0; offset < kPage; offset += sizeof(Line)) {
-      for (size_t stream = 0; stream < kStreams; ++stream) {
-        const uint8_t* from = bytes + at + stream * kPage + offset;
-        __builtin_prefetch(from + kStreams * kPage);  // past the end it does nothing
-        Line line;
-        std::memcpy(line.data(), from, sizeof(line));
-        for (size_t i = 0; i < kWords; ++i) sums[stream][i] += line[i];
-      }
+    for (const uint8_t* from = bytes + at; from < bytes + at + kPage; from += sizeof(Line)) {
+      a += load(from);
+      b += load(from + kPage);
+      c += load(from + 2 * kPage);
+      d += load(from + 3 * kPage);
     }
   }
+  const Line lanes = (a + b) + (c + d);
   uint64_t sum = 0;
-  for (const Line& line : sums) {
-    for (const uint64_t word : line) sum += word;
-  }
+  for (size_t i = 0; i < sizeof(Line) / sizeof(uint64_t); ++i) sum += lanes[i];
   for (; at < count; ++at) sum += bytes[at];
   return sum;
 }

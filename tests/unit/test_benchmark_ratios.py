@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from benchmarks.claims import Claim, leads_at_same_bytes
 from benchmarks.instructions import compare, plain_name
 from benchmarks.ratios import at_bytes, best, paired, spread
-from benchmarks.report import table
+from benchmarks.report import in_lines, table
 from benchmarks.timing import alternate
 
 
@@ -120,3 +121,10 @@ def test_functions_are_named_without_paths(place: str, name: str):
 
 def test_a_bar_in_a_cell_does_not_break_the_table():
     assert table(("a", "b"), [("1|2", "3")]).splitlines()[2] == r"| 1\|2 | 3 |"
+
+
+def test_the_kept_results_read_back_and_have_a_line_for_each_case():
+    results = {"date": "2026-01-01", "cases": {"a": {"rounds": 1}, "b": {"rounds": 2}}, "host": {"idle_ns": [1.0]}}
+    text = in_lines(results)
+    assert json.loads(text) == results
+    assert '"b": {"rounds": 2}' in text.splitlines()
