@@ -48,8 +48,8 @@ def of_cases(cases: Mapping[str, Result]) -> Iterator[Claim]:
             continue
         name, cpu = name_of(cases[key]), cases[key]["cpu_us"]
         yield Claim(f"{name}: times the floor", of_floor, True, paired(cpu[OURS.name], cpu[FLOOR.name]).median)
-        if of_python is not None:
-            peer = best_python(cases[key])
+        peer = best_python(cases[key])
+        if of_python is not None and peer is not None:
             yield faster_than(cpu, peer, f"{name}: as fast as the best Python peer ({peer})", of_python)
         if of_libyuv is not None and LIBYUV in cpu:
             yield faster_than(cpu, LIBYUV, f"{name}: as fast as {LIBYUV} in C++", of_libyuv)
@@ -113,10 +113,11 @@ def leads_at_same_bytes(case: Result, measure: str) -> dict[str, float]:
     return leads
 
 
-def best_python(case: Result) -> str:
-    """Of those that take I420 as we do."""
+def best_python(case: Result) -> str | None:
+    """Of those that take I420 as we do; None where no such library is there."""
     names = [peer.name for peer in PEERS if peer.kind == "Python" and peer.format == "I420"]
-    return best({name: case["cpu_us"][name] for name in names if name in case["cpu_us"]})
+    found = {name: case["cpu_us"][name] for name in names if name in case["cpu_us"]}
+    return best(found) if found else None
 
 
 def name_of(case: Result) -> str:

@@ -15,6 +15,7 @@ from benchmarks.quality import Reference, wanted_of
 from support.clips import clip
 
 Array = npt.NDArray[np.uint8]
+ArrayPlanes = tuple[Array, Array, Array]
 
 _PIX_FMTS = {"I420": "yuv420p", "NV12": "nv12", "YUY2": "yuyv422", "BGR24": "bgr24"}
 
@@ -64,6 +65,17 @@ class SourceFrame:
 def source_frames(name: str, size: tuple[int, int], count: int) -> list[SourceFrame]:
     """Different frames of a clip, spread over its length, enlarged once by swscale (bicubic)."""
     return [SourceFrame(scaled(frame, size)) for frame in spread_over(decoded(name), count)]
+
+
+def planes_of(i420: Array, width: int, height: int) -> ArrayPlanes:
+    """Views of the three planes of a contiguous frame."""
+    flat = i420.reshape(-1)
+    luma, chroma = width * height, (width // 2) * (height // 2)
+    return (
+        flat[:luma].reshape(height, width),
+        flat[luma : luma + chroma].reshape(height // 2, width // 2),
+        flat[luma + chroma :].reshape(height // 2, width // 2),
+    )
 
 
 def scaled(frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:

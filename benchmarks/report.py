@@ -73,7 +73,7 @@ def overview(cases: Mapping[str, Result]) -> str:
             number(spread(cpu[READ]).median),
             number(spread(cpu[OURS.name]).median),
             ratio(cpu[OURS.name], cpu[FLOOR.name]),
-            f"{paired(cpu[peer], cpu[OURS.name]).median:.2f} ({peer})",
+            f"{paired(cpu[peer], cpu[OURS.name]).median:.2f} ({peer})" if peer else "",
             f"{paired(cpu[LIBYUV], cpu[OURS.name]).median:.2f}" if LIBYUV in cpu else "",
         )
 

@@ -12,26 +12,13 @@ import numpy as np
 import simplejpeg
 import turbojpeg
 
-from benchmarks.frames import Array, SourceFrame
+from benchmarks.frames import Array, ArrayPlanes, SourceFrame, planes_of
 from benchmarks.peers import Job
-
-Planes = tuple[Array, Array, Array]
 
 cv2.setNumThreads(1)
 
 
-def planes_of(i420: Array, width: int, height: int) -> Planes:
-    """Views of the three planes."""
-    flat = i420.reshape(-1)
-    luma, chroma = width * height, (width // 2) * (height // 2)
-    return (
-        flat[:luma].reshape(height, width),
-        flat[luma : luma + chroma].reshape(height // 2, width // 2),
-        flat[luma + chroma :].reshape(height // 2, width // 2),
-    )
-
-
-def scale_into(planes: Planes, small: Planes) -> None:
+def scale_into(planes: ArrayPlanes, small: ArrayPlanes) -> None:
     for source, target in zip(planes, small, strict=True):
         cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
 
@@ -43,10 +30,10 @@ class PlanesWithSimplejpeg:
         half = (height // 2, width // 2)
         self._small = (np.empty((height, width), np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
 
-    def load(self, frame: SourceFrame) -> Planes:
+    def load(self, frame: SourceFrame) -> ArrayPlanes:
         return planes_of(frame.array("I420"), frame.width, frame.height)
 
-    def still(self, loaded: Planes) -> bytes:
+    def still(self, loaded: ArrayPlanes) -> bytes:
         scale_into(loaded, self._small)
         return simplejpeg.encode_jpeg_yuv_planes(*self._small, quality=self._quality, fastdct=False)
 
@@ -69,10 +56,10 @@ class PlanesWithPyTurboJpeg:
         ]
         self._small = (views[0], views[1], views[2])
 
-    def load(self, frame: SourceFrame) -> Planes:
+    def load(self, frame: SourceFrame) -> ArrayPlanes:
         return planes_of(frame.array("I420"), frame.width, frame.height)
 
-    def still(self, loaded: Planes) -> bytes:
+    def still(self, loaded: ArrayPlanes) -> bytes:
         scale_into(loaded, self._small)
         return self._encoder.encode_from_yuv(
             self._packed, self._height, self._width, self._quality, turbojpeg.TJSAMP_420

@@ -13,9 +13,8 @@ import av
 from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
-from benchmarks.frames import SourceFrame
+from benchmarks.frames import SourceFrame, planes_of
 from benchmarks.peers import Job
-from benchmarks.peers.opencv import planes_of
 
 
 def saved(image: Image.Image, quality: int) -> bytes:

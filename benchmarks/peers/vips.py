@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import pyvips
 
-from benchmarks.frames import SourceFrame
+from benchmarks.frames import SourceFrame, planes_of
 from benchmarks.peers import Job
-from benchmarks.peers.opencv import planes_of
 
 # Limited-range BT.709 to R'G'B' (ITU-R BT.709-6).
 _Y = 255 / 219
 _MATRIX = [[_Y, 0.0, 1.7927], [_Y, -0.2132, -0.5329], [_Y, 2.1124, 0.0]]
-_OFFSETS = [-16.0, -128.0, -128.0]
+_OFFSETS = [-16 * luma - 128 * (cb + cr) for luma, cb, cr in _MATRIX]
 
 pyvips.cache_set_max(0)  # a still is never asked for twice
 
@@ -32,8 +31,8 @@ class Vips:
 
     def still(self, loaded: list[pyvips.Image]) -> bytes:
         small = [self._scaled(plane) for plane in loaded]
-        rgb = (small[0].bandjoin(small[1:]) + _OFFSETS).recomb(self._matrix).cast("uchar").copy(interpretation="srgb")
-        return rgb.jpegsave_buffer(Q=self._quality, subsample_mode="on", keep="none")
+        rgb = small[0].bandjoin(small[1:]).recomb(self._matrix).linear([1.0] * 3, _OFFSETS, uchar=True)
+        return rgb.copy(interpretation="srgb").jpegsave_buffer(Q=self._quality, subsample_mode="on", keep="none")
 
     def _scaled(self, plane: pyvips.Image) -> pyvips.Image:
         width, height = self._target
