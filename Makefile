@@ -10,7 +10,7 @@ ARGS ?=
 TABLE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test portability faults check bench clean
+.PHONY: help demo test portability faults check bench bench-quick bench-instructions bench-feeds clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -41,15 +41,28 @@ check: $(VENV)/.check ## Lint, types, formats, layers
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
 
-bench: $(VENV)/.test ## Measure; prints a table
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-columns=median,iqr,ops,rounds $(ARGS)
+bench: bench-cpp ## Measure beside the peers, 12 minutes: benchmarks/results/report.md; ARGS="--only 4K --resume"
+	$(BENCH) -m pytest $(CASES) $(COLUMNS)
+	$(BENCH) -m benchmarks $(ARGS)
+	$(BENCH) -m benchmarks.instructions
 
-.PHONY: bench-feeds
-bench-feeds: $(VENV)/.test ## Measure many feeds in one process, 5 minutes; ARGS=--quick takes one
-	$(BIN)/python -m pip install --quiet matplotlib
+bench-quick: bench-cpp ## The figures that matter most, 2 minutes; the report goes below build/
+	$(BENCH) -m benchmarks --quick $(ARGS)
+
+bench-instructions: bench-cpp ## Count instructions of a still, compare with those kept; ARGS=--check keeps nothing
+	$(BENCH) -m benchmarks.instructions $(ARGS)
+
+bench-feeds: bench-cpp ## Measure many feeds in one process, 5 minutes; ARGS=--quick takes one
+	$(BENCH) -m benchmarks.feeds $(ARGS)
+
+BENCH := PYTHONPATH=tests $(BIN)/python
+CASES := benchmarks --benchmark-enable
+COLUMNS := --benchmark-columns=median,iqr,ops,rounds --benchmark-max-time=0.3 --benchmark-disable-gc
+
+.PHONY: bench-cpp
+bench-cpp: $(VENV)/.bench
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench
-	PYTHONPATH=tests $(BIN)/python benchmarks/feeds.py $(ARGS)
 
 clean: ## Remove all that was made
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
@@ -73,6 +86,11 @@ $(VENV)/.demo: $(VENV)/.venv $(NATIVE)
 $(VENV)/.test: $(VENV)/.demo
 	tools/system-packages test
 	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	tools/system-packages bench
+	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 $(VENV)/.check: $(VENV)/.demo

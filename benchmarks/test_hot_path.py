@@ -1,35 +1,37 @@
-"""What the host pays, and what a still costs. Run by ``make bench``; compare within one run only.
+"""What the host pays, and what a still costs, case by case; run by ``make bench``. Compare within one run only.
 
-The picture is real: a frame of bigbuckbunny, enlarged from 1280x720 to the 1920x1080 that most streams have.
+The frame is a real one of bigbuckbunny, enlarged to the sizes that streams have.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import stillcast
-from support.clips import clip
+from benchmarks.cases import SOURCES, TARGETS, Size
+from benchmarks.frames import SourceFrame, source_frames
+from benchmarks.stages import FORMATS
 from support.stills import wait_until
 
-FRAME_NUMBER = 60
+
+@functools.cache
+def frame_of(source: str) -> SourceFrame:
+    return source_frames("bigbuckbunny", SOURCES[source], 2)[1]
 
 
-@pytest.fixture(scope="module")
-def picture() -> av.VideoFrame:
-    with av.open(str(clip("bigbuckbunny"))) as container:
-        frame = next(frame for number, frame in enumerate(container.decode(video=0)) if number == FRAME_NUMBER)
-    return frame.reformat(width=1920, height=1080)
+def name_of(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
-@pytest.fixture(scope="module")
-def i420(picture: av.VideoFrame) -> np.ndarray:
-    return picture.to_ndarray(format="yuv420p")
+@pytest.fixture
+def i420() -> np.ndarray:
+    return frame_of("1080p").array("I420")
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_push_that_is_due(benchmark: BenchmarkFixture, feed: stillcast.Feed, i42
     frame = stillcast.Frame.from_array(i420, "I420")
 
     def make_due() -> None:
-        wait_until(lambda: not feed.wanted)
+        wait_until(lambda: not feed._native.frames_in_work)
         feed._native.request_snapshot()
 
     assert benchmark.pedantic(feed.push, (frame,), setup=make_due, rounds=200) is True
@@ -75,17 +77,24 @@ def test_frame_from_array(benchmark: BenchmarkFixture, i420: np.ndarray) -> None
     benchmark(stillcast.Frame.from_array, i420, "I420")
 
 
-@pytest.mark.parametrize(
-    "size", [(320, 180), (640, 360), (854, 480), (1280, 720)], ids=lambda size: f"{size[0]}x{size[1]}"
-)
-def test_whole_still_of_1080p(benchmark: BenchmarkFixture, i420: np.ndarray, size: tuple[int, int]) -> None:
-    frame = stillcast.Frame.from_array(i420, "I420")
-    still = benchmark(stillcast.encode_still, frame, max_size=size)
+def test_memcpy_of_a_frame(benchmark: BenchmarkFixture, i420: np.ndarray) -> None:
+    benchmark(np.copyto, i420.copy(), i420)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=name_of)
+@pytest.mark.parametrize("source", SOURCES)
+def test_whole_still(benchmark: BenchmarkFixture, source: str, target: Size) -> None:
+    make_still(benchmark, source, "I420", target)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=name_of)
+@pytest.mark.parametrize("format_", [format_ for format_ in FORMATS if format_ != "I420"])
+def test_whole_still_of_1080p(benchmark: BenchmarkFixture, format_: str, target: Size) -> None:
+    make_still(benchmark, "1080p", format_, target)
+
+
+def make_still(benchmark: BenchmarkFixture, source: str, format_: str, target: Size) -> None:
+    frame = stillcast.Frame.from_array(frame_of(source).array(format_), format_)
+    still = benchmark(stillcast.encode_still, frame, max_size=target)
+    assert (still.width, still.height) == target
     benchmark.extra_info["bytes"] = len(still.jpeg)
-
-
-@pytest.mark.parametrize("format_", ["I420", "NV12", "YUY2", "BGR24"])
-def test_whole_still_to_640x360(benchmark: BenchmarkFixture, picture: av.VideoFrame, format_: str) -> None:
-    names = {"I420": "yuv420p", "NV12": "nv12", "YUY2": "yuyv422", "BGR24": "bgr24"}
-    frame = stillcast.Frame.from_array(picture.to_ndarray(format=names[format_]), format_)
-    benchmark(stillcast.encode_still, frame)
