@@ -25,7 +25,10 @@
 #include <vector>
 
 #include "allocations.h"
+#include "stillcast/colour.h"
+#include "stillcast/downscale.h"
 #include "stillcast/jpeg_encoder.h"
+#include "stillcast/kernels/kernels.h"
 #include "stillcast/luma_stats.h"
 #include "stillcast/sampler.h"
 #include "stillcast/still_maker.h"
@@ -135,11 +138,55 @@ class Encode final : public Stage {
 class Luma final : public Stage {
  public:
   explicit Luma(Material& material) : material_(material) {}
-  void run() override { stats_ = luma_stats(material_.small.planes[0]); }
+  void run() override { stats_ = meter_.measure(material_.small.planes[0]); }
 
  private:
   Material& material_;
+  LumaMeter meter_;
   LumaStats stats_;
+};
+
+class Scale : public Stage {
+ public:
+  explicit Scale(Material& material)
+      : material_(material), size_(still_size(material.frame, material.settings.max_size)) {
+    downscaler_.prepare(material.frame, size_);
+  }
+  void run() override {
+    for (int pair = 0; pair < size_.height / 2; ++pair) rows_ = downscaler_.scale(material_.frame, pair);
+  }
+
+ protected:
+  Material& material_;
+  const Size size_;
+  Downscaler downscaler_;
+  ScaledRows rows_{};
+};
+
+// Of as many rows as the small picture has; the same two rows each time, as near in the cache as they are in a still.
+class Colour final : public Scale {
+ public:
+  explicit Colour(Material& material) : Scale(material) {
+    picture_.resize(size_);
+    Scale::run();
+  }
+  void run() override {
+    auto& [luma, cb, cr] = picture_.planes;
+    const bool rgb = format_info(material_.frame.format).rgb;
+    for (int pair = 0; pair < cb.height(); ++pair) {
+      const PictureRows to{{luma.row(2 * pair), luma.row(2 * pair + 1)}, cb.row(pair), cr.row(pair)};
+      if (rgb) {
+        best_kernels().convert_rgb(rgb_, rows_, cb.width(), to);
+      } else {
+        best_kernels().convert_ycc(ycc_, rows_, cb.width(), to);
+      }
+    }
+  }
+
+ private:
+  const YccTransform ycc_ = ycc_to_jfif(material_.frame);
+  const RgbTransform rgb_ = rgb_to_jfif(material_.frame);
+  Picture picture_;
 };
 
 // A feed whose next tick is an hour away.
@@ -209,8 +256,8 @@ std::unique_ptr<Stage> make(Material& material) {
 }
 
 constexpr std::array kStages{
-    Row{"whole", make<Whole>},      Row{"encode", make<Encode>},
-    Row{"luma", make<Luma>},        Row{"push-idle", make<PushIdle>, PushIdle::kTimes},
+    Row{"whole", make<Whole>},      Row{"scale", make<Scale>},   Row{"colour", make<Colour>},
+    Row{"encode", make<Encode>},    Row{"luma", make<Luma>},     Row{"push-idle", make<PushIdle>, PushIdle::kTimes},
     Row{"push-due", make<PushDue>}, Row{"memcpy", make<Memcpy>},
 };
 
