@@ -40,9 +40,10 @@ struct Kernels {
   int window_samples;
 
   // sums[x] = sum over i of weights[i] * rows[i][x], for x < length. The weights sum to kExactTotal at most.
-  void (*sum_rows)(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) noexcept;
+  void (*sum_rows)(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+                   int16_t* sums) noexcept;
   // The same with weights that sum to 2^kFineBits; sums are levels times 2^7, rounded half up.
-  void (*sum_rows_fine)(const uint8_t* const* rows, const int16_t* weights, int count, int length,
+  void (*sum_rows_fine)(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                         int16_t* sums) noexcept;
   // Picks apart rows whose samples take turns: to[i][x] = from[x * step + i] for x < length; step is 2, 3 or 4.
   void (*split)(const int16_t* from, int step, int length, const std::array<int16_t*, 4>& to) noexcept;

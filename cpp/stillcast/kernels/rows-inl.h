@@ -6,6 +6,7 @@
 #define STILLCAST_KERNELS_ROWS_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -46,12 +47,14 @@ HWY_INLINE hn::Vec<D> promoted(D d, const uint8_t* from) {
 // Two vectors of sums at a time. kCount is the number of rows where it is known, else 0; kPlain says that all weights
 // are 1.
 template <int kCount, bool kPlain>
-HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) {
+HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+                            int16_t* sums) {
   const hn::ScalableTag<uint16_t> d;
   const hn::RebindToSigned<decltype(d)> di;
   const int lanes = static_cast<int>(hn::Lanes(d));
   const auto weighted = [&](int i, int x) {
     const auto samples = promoted(d, rows[i] + x);
+    hwy::Prefetch(rows[i] + x + ahead);
     return kPlain ? samples : hn::Mul(samples, hn::Set(d, static_cast<uint16_t>(weights[i])));
   };
   const auto sum = [&](int x) {
@@ -69,28 +72,31 @@ HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, 
 }
 
 template <bool kPlain>
-HWY_INLINE void sum_counted(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) {
+HWY_INLINE void sum_counted(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+                            int16_t* sums) {
   switch (count) {
     case 1:
-      return sum_exactly<1, kPlain>(rows, weights, count, length, sums);
+      return sum_exactly<1, kPlain>(rows, weights, count, length, ahead, sums);
     case 2:
-      return sum_exactly<2, kPlain>(rows, weights, count, length, sums);
+      return sum_exactly<2, kPlain>(rows, weights, count, length, ahead, sums);
     case 3:
-      return sum_exactly<3, kPlain>(rows, weights, count, length, sums);
+      return sum_exactly<3, kPlain>(rows, weights, count, length, ahead, sums);
     case 4:
-      return sum_exactly<4, kPlain>(rows, weights, count, length, sums);
+      return sum_exactly<4, kPlain>(rows, weights, count, length, ahead, sums);
     default:
-      return sum_exactly<0, kPlain>(rows, weights, count, length, sums);
+      return sum_exactly<0, kPlain>(rows, weights, count, length, ahead, sums);
   }
 }
 
-void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) noexcept {
+void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+              int16_t* sums) noexcept {
   const bool plain = std::all_of(weights, weights + count, [](int16_t weight) { return weight == 1; });
-  if (plain) return sum_counted<true>(rows, weights, count, length, sums);
-  sum_counted<false>(rows, weights, count, length, sums);
+  if (plain) return sum_counted<true>(rows, weights, count, length, ahead, sums);
+  sum_counted<false>(rows, weights, count, length, ahead, sums);
 }
 
-void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, int16_t* sums) noexcept {
+void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+              int16_t* sums) noexcept {
   constexpr int kDropBits = kFineBits - 7;
   constexpr int32_t kHalf = 1 << (kDropBits - 1);
   const hn::ScalableTag<int16_t> d;
@@ -104,6 +110,8 @@ void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count
       const int next = std::min(i + 1, count - 1);
       const auto weight = set_pairs(d, weights[i], next == i ? int16_t{0} : weights[next]);
       const auto above = promoted(d, rows[i] + x);
+      hwy::Prefetch(rows[i] + x + ahead);
+      hwy::Prefetch(rows[next] + x + ahead);
       const auto below = promoted(d, rows[next] + x);
       low = hn::Add(low, mul_pairs(d32, hn::InterleaveLower(d, above, below), weight));
       high = hn::Add(high, mul_pairs(d32, hn::InterleaveUpper(d, above, below), weight));
