@@ -44,6 +44,14 @@ TEST_F(SamplerThread, IsWokenByAFeedThatIsOpened) {
   EXPECT_TRUE(comes_true([this] { return sampler_.counters().ticks == 1; }));
 }
 
+TEST_F(SamplerThread, IsWokenByAFeedThatIsToTickSooner) {
+  const auto feed = sampler_.open_feed({kHour, {}});
+  sampler_.start();
+  let_it_sleep();
+  feed->change({50 * kNsPerMs, {}});
+  EXPECT_TRUE(comes_true([this] { return sampler_.counters().ticks >= 3; }));
+}
+
 TEST_F(SamplerThread, IsWokenByAFrame) {
   const auto feed = sampler_.open_feed({kHour, {}});
   sampler_.start();

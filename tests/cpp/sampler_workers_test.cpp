@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -112,31 +114,46 @@ class Workers : public ::testing::Test {
   }
 };
 
-// A clock that holds up whoever asks for the time in a chosen feed's still; told by its turn.
+// A clock that holds up workers in the middle of a still: they ask once for the ticks that are due, then for its age.
 class Gate final : public Clock {
  public:
   [[nodiscard]] int64_t monotonic_ns() const noexcept override {
-    if (held_ && std::this_thread::get_id() != owner_) {
+    std::unique_lock lock(mutex_);
+    if (held_ && std::this_thread::get_id() != owner_ && ++asks_[std::this_thread::get_id()] == 2) {
       ++waiting_;
-      while (held_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      --waiting_;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return !held_; });
     }
     return system_.monotonic_ns();
   }
   [[nodiscard]] int64_t utc_ns() const noexcept override { return system_.utc_ns(); }
 
-  void hold() { held_ = true; }
-  void let_go() { held_ = false; }
-  void wait_for(int threads) const {
-    while (waiting_ < threads) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    held_ = true;
   }
-  [[nodiscard]] int waiting() const { return waiting_; }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    held_ = false;
+    changed_.notify_all();
+  }
+  void wait_for(int threads) const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_ == threads; });
+  }
+  [[nodiscard]] int waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_;
+  }
 
  private:
   SystemClock system_;
   std::thread::id owner_ = std::this_thread::get_id();
-  std::atomic<bool> held_{false};
-  mutable std::atomic<int> waiting_{0};
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::condition_variable changed_;
+  mutable std::map<std::thread::id, int> asks_;
+  mutable int waiting_ = 0;
+  bool held_ = false;
 };
 
 TEST_F(Workers, SeveralMakeStillsAtTheSameTimeButNeverTwoOfOneFeed) {
@@ -155,12 +172,25 @@ TEST_F(Workers, SeveralMakeStillsAtTheSameTimeButNeverTwoOfOneFeed) {
   std::array<int64_t, 2> newest{};
   for (int i = 0; i < 4; ++i) {
     const auto still = sampler.stills().take(kPatience);
-    if (still == nullptr) break;  // two frames of a feed may have become one still
-    EXPECT_GT(*still->pts_ns, newest[still->feed_id]);
-    newest[still->feed_id] = *still->pts_ns;
-    if (newest == std::array<int64_t, 2>{2, 2}) break;
+    ASSERT_NE(still, nullptr);
+    EXPECT_EQ(*still->pts_ns, ++newest[still->feed_id]);
   }
-  EXPECT_EQ(newest, (std::array<int64_t, 2>{2, 2}));
+}
+
+TEST_F(Workers, AFeedThatIsClosedWhileItsStillIsMadeIsRetiredAfterIt) {
+  const auto clock = std::make_shared<Gate>();
+  Sampler sampler(clock, {.workers = 2, .slots = 8, .slot_bytes = 64 * 64, .longest_wait_ns = 3600 * kNsPerSecond});
+  const auto feed = open(sampler);
+  sampler.start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the timer sleeps
+  clock->hold();
+  ASSERT_TRUE(show(*feed, 1));
+  clock->wait_for(1);
+  feed->close();
+  clock->let_go();
+  EXPECT_NE(sampler.stills().take(kPatience), nullptr);
+  const auto patience = std::chrono::steady_clock::now() + kPatience;
+  while (!feed->retired()) ASSERT_LT(std::chrono::steady_clock::now(), patience);
 }
 
 TEST_F(Workers, AFeedsStillsComeInOrderHoweverManyWorkersThereAre) {
