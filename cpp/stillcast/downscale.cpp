@@ -105,7 +105,8 @@ void Downscaler::sum_row(const PlaneView& plane, const AreaAxis& vertical, int r
   const AreaAxis::Span& span = vertical.span(row);
   for (int i = 0; i < span.count; ++i) source_rows_[static_cast<size_t>(i)] = plane.row(span.first + i);
   const auto sum = vertical.total() > kExactTotal ? kernels_.sum_rows_fine : kernels_.sum_rows;
-  sum(source_rows_.data(), vertical.weights(span), span.count, plane.row_bytes, span.count * plane.stride_bytes, sums_.data());
+  const ptrdiff_t ahead = span.count * plane.stride_bytes;
+  sum(source_rows_.data(), vertical.weights(span), span.count, plane.row_bytes, ahead, sums_.data());
   row_bytes_ = plane.row_bytes;
 }
 

@@ -68,8 +68,8 @@ void expect_same_sums(decltype(Kernels::sum_rows) sum, decltype(Kernels::sum_row
   std::vector<int16_t> want(rows[0].size() + kRowPadding);
   std::vector<int16_t> got(want.size());
   const auto count = static_cast<int>(rows.size());
-  reference(pointers.data(), weights.data(), count, width, want.data());
-  sum(pointers.data(), weights.data(), count, width, got.data());
+  reference(pointers.data(), weights.data(), count, width, 0, want.data());
+  sum(pointers.data(), weights.data(), count, width, 2 * width, got.data());
   ASSERT_TRUE(std::equal(want.begin(), want.begin() + width, got.begin())) << width << " of " << count << " rows";
 }
 

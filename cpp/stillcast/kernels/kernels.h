@@ -39,7 +39,8 @@ struct Kernels {
   std::string_view name;
   int window_samples;
 
-  // sums[x] = sum over i of weights[i] * rows[i][x], for x < length. The weights sum to kExactTotal at most.
+  // sums[x] = sum over i of weights[i] * rows[i][x], for x < length. The weights sum to kExactTotal at most. What lies
+  // `ahead` bytes further is asked for: the rows that are summed next.
   void (*sum_rows)(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                    int16_t* sums) noexcept;
   // The same with weights that sum to 2^kFineBits; sums are levels times 2^7, rounded half up.

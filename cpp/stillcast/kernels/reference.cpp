@@ -23,7 +23,7 @@ void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int
 }
 
 void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t /*ahead*/,
-              int16_t* sums) noexcept {
+                   int16_t* sums) noexcept {
   constexpr int32_t kHalf = 1 << (kFineDropBits - 1);
   for (int x = 0; x < length; ++x) {
     sums[x] = static_cast<int16_t>((weighted_sum(rows, weights, count, x) + kHalf) >> kFineDropBits);

@@ -96,7 +96,7 @@ void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int
 }
 
 void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
-              int16_t* sums) noexcept {
+                   int16_t* sums) noexcept {
   constexpr int kDropBits = kFineBits - 7;
   constexpr int32_t kHalf = 1 << (kDropBits - 1);
   const hn::ScalableTag<int16_t> d;
