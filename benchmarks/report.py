@@ -17,10 +17,11 @@ HEAD = """# What a still costs, and what it is worth
 
 Made by `{command}` on {date}; do not edit. Figures of one run compare, figures of two machines or two moments do not.
 
-Every contender made the same stills on one core, taking turns in {rounds} rounds or more. The floor is one read of the
-source and libjpeg-turbo's encode of the small picture, scaled beforehand. CPU is that of the whole process. A ratio is
-the median of the ratios of the rounds; in brackets its quartiles. A peer that leaves the limited range has fewer bits
-to code, and so may come near the floor or below.
+Every contender made the same stills on one core, taking turns in {rounds} rounds or more. In each turn every still is
+made once untimed before, so that frames, code and tables are where they are in a host whose frames were just decoded.
+The floor is one read of the source and libjpeg-turbo's encode of the small picture, scaled beforehand. CPU is that of
+the whole process. A ratio is the median of the ratios of the rounds; in brackets its quartiles. A peer that leaves the
+limited range has fewer bits to code, and so may come near the floor or below.
 
 Stills are compared with a float64 area filter of the frame with the colours that JFIF means, plane by plane. *fitted*
 is the likeness of luma after the gain and offset that suit it best: it leaves out whether blacks are black, and keeps
