@@ -8,7 +8,6 @@
 
 #include <hwy/highway.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,10 +20,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Each of the four rounds moves one bit of a sample's row number into its column number and one back.
 void transpose_block(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride) noexcept {
   const hn::FixedTag<uint8_t, 16> d;
-  std::array<hn::Vec<decltype(d)>, 16> rows;
+  // Not std::array: its functions are compiled without this instruction set.
+  hn::Vec<decltype(d)> rows[16];
+  hn::Vec<decltype(d)> before[16];
   for (size_t i = 0; i < 16; ++i) rows[i] = hn::LoadU(d, from + static_cast<ptrdiff_t>(i) * from_stride);
   for (int round = 0; round < 4; ++round) {
-    const auto before = rows;
+    for (size_t i = 0; i < 16; ++i) before[i] = rows[i];
     for (size_t i = 0; i < 8; ++i) {
       rows[2 * i] = hn::InterleaveLower(d, before[i], before[i + 8]);
       rows[2 * i + 1] = hn::InterleaveUpper(d, before[i], before[i + 8]);
