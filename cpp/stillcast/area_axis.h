@@ -17,6 +17,7 @@ namespace stillcast {
 // Their sums are exact, and rounded once, to kScaledBits.
 constexpr int kExactTotal = 128;
 constexpr int kFineBits = 14;
+constexpr int kFineDropBits = kFineBits - 7;  // kExactTotal is 2^7: both kinds of sums fill 15 bits
 
 // How one axis of a component is divided among destination cells.
 class AreaAxis {

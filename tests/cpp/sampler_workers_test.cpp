@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -193,26 +194,33 @@ TEST_F(Workers, AFeedThatIsClosedWhileItsStillIsMadeIsRetiredAfterIt) {
   while (!feed->retired()) ASSERT_LT(std::chrono::steady_clock::now(), patience);
 }
 
+// Which frame serves a snapshot is not promised: one that was pushed just before it was asked for may. Order is.
 TEST_F(Workers, AFeedsStillsComeInOrderHoweverManyWorkersThereAre) {
   Sampler sampler(std::make_shared<SystemClock>(), {.workers = 4, .slots = 8, .slot_bytes = 64 * 64});
   const std::array feeds{open(sampler), open(sampler), open(sampler)};
   sampler.start();
-  constexpr int64_t kFrames = 2000;
+  std::atomic<bool> done{false};
   std::vector<std::thread> hosts;
   for (const auto& feed : feeds) {
-    hosts.emplace_back([&, feed] {
-      for (int64_t i = 1; i <= kFrames; ++i) show(*feed, i);
-      while (!show(*feed, kFrames + 1)) std::this_thread::yield();
+    hosts.emplace_back([this, &done, feed] {
+      for (int64_t i = 1; !done; ++i) {
+        if (!show(*feed, i)) std::this_thread::yield();
+      }
     });
   }
+  constexpr int kStills = 1500;
   std::array<int64_t, 3> newest{};
-  while (newest != std::array{kFrames + 1, kFrames + 1, kFrames + 1}) {
+  int in_order = 0;
+  while (in_order < kStills) {
     const auto still = sampler.stills().take(kPatience);
-    ASSERT_NE(still, nullptr);
-    ASSERT_GT(*still->pts_ns, newest[still->feed_id]);
+    if (still == nullptr || *still->pts_ns <= newest[still->feed_id]) break;
     newest[still->feed_id] = *still->pts_ns;
+    ++in_order;
   }
+  done = true;
   for (std::thread& host : hosts) host.join();
+  EXPECT_EQ(in_order, kStills);
+  for (const int64_t number : newest) EXPECT_GT(number, 0);
 }
 
 TEST_F(Workers, AreOneAtLeastAndAsManyAsAskedFor) {

@@ -9,8 +9,6 @@ namespace stillcast {
 
 namespace {
 
-constexpr int kFineDropBits = kFineBits - 7;
-
 int32_t weighted_sum(const uint8_t* const* rows, const int16_t* weights, int count, int x) noexcept {
   int32_t sum = 0;
   for (int i = 0; i < count; ++i) sum += weights[i] * rows[i][x];

@@ -97,8 +97,7 @@ void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int
 
 void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                    int16_t* sums) noexcept {
-  constexpr int kDropBits = kFineBits - 7;
-  constexpr int32_t kHalf = 1 << (kDropBits - 1);
+  constexpr int32_t kHalf = 1 << (kFineDropBits - 1);
   const hn::ScalableTag<int16_t> d;
   const hn::RepartitionToWide<decltype(d)> d32;
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -117,10 +116,11 @@ void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count
       high = hn::Add(high, mul_pairs(d32, hn::InterleaveUpper(d, above, below), weight));
     }
     // Narrowing puts in order again, block by block, what interleaving took apart.
-    hn::StoreU(hn::ReorderDemote2To(d, hn::ShiftRight<kDropBits>(low), hn::ShiftRight<kDropBits>(high)), d, sums + x);
+    hn::StoreU(hn::ReorderDemote2To(d, hn::ShiftRight<kFineDropBits>(low), hn::ShiftRight<kFineDropBits>(high)), d,
+               sums + x);
   };
   cover_row(length, lanes, sum, [&](int x) {
-    sums[x] = static_cast<int16_t>((sum_of_column(rows, weights, count, x) + kHalf) >> kDropBits);
+    sums[x] = static_cast<int16_t>((sum_of_column(rows, weights, count, x) + kHalf) >> kFineDropBits);
   });
 }
 
