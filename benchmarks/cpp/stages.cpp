@@ -27,7 +27,7 @@
 #include "allocations.h"
 #include "stillcast/colour.h"
 #include "stillcast/downscale.h"
-#include "stillcast/jpeg_encoder.h"
+#include "stillcast/jpeg/jpeg_encoder.h"
 #include "stillcast/kernels/kernels.h"
 #include "stillcast/luma_stats.h"
 #include "stillcast/sampler.h"
@@ -122,17 +122,18 @@ class Whole final : public Stage {
   EncodedStill still_;
 };
 
+template <EncoderChoice kChoice>
 class Encode final : public Stage {
  public:
   explicit Encode(Material& material) : material_(material) {}
   void run() override {
     std::span<const uint8_t> jpeg;
-    require(encoder_.encode(material_.small, material_.settings.quality, jpeg));
+    require(encoder_->encode(material_.small, material_.settings.quality, jpeg));
   }
 
  private:
   Material& material_;
-  JpegEncoder encoder_;
+  const std::unique_ptr<JpegEncoder> encoder_ = make_encoder(kChoice);
 };
 
 class Luma final : public Stage {
@@ -256,9 +257,15 @@ std::unique_ptr<Stage> make(Material& material) {
 }
 
 constexpr std::array kStages{
-    Row{"whole", make<Whole>},      Row{"scale", make<Scale>},   Row{"colour", make<Colour>},
-    Row{"encode", make<Encode>},    Row{"luma", make<Luma>},     Row{"push-idle", make<PushIdle>, PushIdle::kTimes},
-    Row{"push-due", make<PushDue>}, Row{"memcpy", make<Memcpy>},
+    Row{"whole", make<Whole>},
+    Row{"scale", make<Scale>},
+    Row{"colour", make<Colour>},
+    Row{"encode", make<Encode<EncoderChoice::kAuto>>},
+    Row{"encode-turbo", make<Encode<EncoderChoice::kTurbo>>},
+    Row{"luma", make<Luma>},
+    Row{"push-idle", make<PushIdle>, PushIdle::kTimes},
+    Row{"push-due", make<PushDue>},
+    Row{"memcpy", make<Memcpy>},
 };
 
 const Row& row_of(std::string_view name) {

@@ -127,11 +127,18 @@ bool change(Feed& feed, double interval_s, int max_width, int max_height, int qu
   return feed.change(feed_settings(interval_s, max_width, max_height, quality));
 }
 
-std::unique_ptr<Sampler> make_sampler(int workers, bool report_missed) {
+EncoderChoice encoder_choice(std::string_view name) {
+  const auto choice = encoder_by_name(name);
+  if (!choice) throw std::invalid_argument("encoder: use auto, turbo or native");
+  return *choice;
+}
+
+std::unique_ptr<Sampler> make_sampler(int workers, bool report_missed, std::string_view encoder) {
   if (workers < 1 || workers > SamplerOptions::kMaxWorkers) throw std::invalid_argument("workers: use 1 to 64");
   SamplerOptions options;
   options.workers = workers;
   options.report_missed = report_missed;
+  options.encoder = encoder_choice(encoder);
   return std::make_unique<Sampler>(std::make_shared<SystemClock>(), options);
 }
 
@@ -179,7 +186,8 @@ void bind_sampler(py::module_& module) {
       .def("close", &Feed::close);
 
   py::class_<Sampler>(module, "Sampler")
-      .def(py::init(&make_sampler), py::kw_only(), py::arg("workers") = 1, py::arg("report_missed") = false)
+      .def(py::init(&make_sampler), py::kw_only(), py::arg("workers") = 1, py::arg("report_missed") = false,
+           py::arg("encoder") = "auto")
       .def_property_readonly("in_child", &Sampler::in_child)
       .def("start", &Sampler::start)
       .def("stop",
@@ -205,6 +213,9 @@ PYBIND11_MODULE(_native, module) {
   bind_sampler(module);
   module.attr("DELAY_BOUNDS_MS") = py::tuple(py::cast(DelayHistogram::kBoundsMs));
   module.def("monotonic_ns", [] { return SystemClock().monotonic_ns(); });
+  module.def(
+      "encoder_name", [](std::string_view encoder) { return encoder_name(encoder_choice(encoder)); },
+      py::arg("encoder"));
   module.def("encode", &encode, py::arg("frame"), py::arg("max_width"), py::arg("max_height"), py::arg("quality"));
 }
 

@@ -12,7 +12,7 @@ namespace stillcast {
 Sampler::Work::Work(const std::shared_ptr<Intake>& intake, const SamplerOptions& options)
     : outbox(intake, options.queue_capacity, options.report_missed), ticker(intake, outbox) {
   const int count = std::clamp(options.workers, 1, SamplerOptions::kMaxWorkers);
-  for (int i = 0; i < count; ++i) workers.emplace_back(intake, ticker, outbox);
+  for (int i = 0; i < count; ++i) workers.emplace_back(intake, ticker, outbox, options.encoder);
   threads.reserve(workers.size() + 1);
 }
 

@@ -21,6 +21,7 @@ struct SamplerOptions {
   int workers = 1;  // 1 to kMaxWorkers
   int slots = 16;
   size_t slot_bytes = size_t{3840} * 2160 * 3 / 2;
+  EncoderChoice encoder = EncoderChoice::kAuto;
   size_t queue_capacity = 256;
   bool report_missed = false;  // also queue ticks that brought no still, as CapturedStill::missed
   int64_t longest_wait_ns = kNsPerSecond;

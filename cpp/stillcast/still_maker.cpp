@@ -12,7 +12,7 @@ Status StillMaker::make(const FrameView& frame, const StillSettings& settings, E
   still.luma = meter_.measure(picture.planes[0]);
   for (Plane& plane : picture.planes) plane.pad_edges();
   std::span<const uint8_t> jpeg;
-  Status status = encoder_.encode(picture, settings.quality, jpeg);
+  Status status = encoder_->encode(picture, settings.quality, jpeg);
   still.jpeg.assign(jpeg.begin(), jpeg.end());
   return status;
 }

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "stillcast/colour.h"
 #include "stillcast/downscale.h"
 #include "stillcast/frame.h"
-#include "stillcast/jpeg_encoder.h"
+#include "stillcast/jpeg/jpeg_encoder.h"
 #include "stillcast/kernels/kernels.h"
 #include "stillcast/luma_stats.h"
 #include "stillcast/picture.h"
@@ -35,8 +37,9 @@ struct EncodedStill {
 // in the second-level cache costs.
 class StillMaker {
  public:
-  explicit StillMaker(const Kernels& kernels = best_kernels())
-      : kernels_(kernels), downscaler_(kernels), meter_(kernels) {}
+  explicit StillMaker(const Kernels& kernels = best_kernels(),
+                      std::unique_ptr<JpegEncoder> encoder = make_encoder(EncoderChoice::kAuto))
+      : kernels_(kernels), downscaler_(kernels), meter_(kernels), encoder_(std::move(encoder)) {}
 
   // `frame` was checked by check_frame. Reads the frame's memory only during the call. Throws std::bad_alloc.
   Status make(const FrameView& frame, const StillSettings& settings, EncodedStill& still);
@@ -52,7 +55,7 @@ class StillMaker {
   LumaMeter meter_;
   Picture picture_;
   Picture turned_;
-  JpegEncoder encoder_;
+  std::unique_ptr<JpegEncoder> encoder_;
 };
 
 }  // namespace stillcast

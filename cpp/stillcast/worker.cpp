@@ -17,8 +17,8 @@ int64_t due_ns(const Due& due, const Slot& slot) noexcept {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<Intake> intake, Ticker& ticker, Outbox& outbox)
-    : intake_(std::move(intake)), ticker_(ticker), outbox_(outbox) {}
+Worker::Worker(std::shared_ptr<Intake> intake, Ticker& ticker, Outbox& outbox, EncoderChoice encoder)
+    : intake_(std::move(intake)), ticker_(ticker), outbox_(outbox), maker_(best_kernels(), make_encoder(encoder)) {}
 
 bool Worker::serve_one() {
   const auto feed = intake_->backlog->take();

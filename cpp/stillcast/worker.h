@@ -12,7 +12,7 @@ namespace stillcast {
 // Makes stills of the feeds whose frames have come. One a thread.
 class Worker {
  public:
-  Worker(std::shared_ptr<Intake> intake, Ticker& ticker, Outbox& outbox);
+  Worker(std::shared_ptr<Intake> intake, Ticker& ticker, Outbox& outbox, EncoderChoice encoder);
 
   // Serves the feed that has waited longest; false if there is none.
   bool serve_one();

@@ -1,4 +1,4 @@
-#include "stillcast/jpeg_encoder.h"
+#include "stillcast/jpeg/turbo_encoder.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "allocations.h"
 
-namespace stillcast {
+namespace stillcast::jpeg {
 namespace {
 
 using testing::NoMemory;
@@ -25,20 +25,20 @@ Picture noise(Size size) {
   return picture;
 }
 
-std::vector<uint8_t> encoded(JpegEncoder& encoder, const Picture& picture) {
+std::vector<uint8_t> encoded(TurboEncoder& encoder, const Picture& picture) {
   std::span<const uint8_t> jpeg;
   EXPECT_TRUE(encoder.encode(picture, 90, jpeg).is_ok());
   return {jpeg.begin(), jpeg.end()};
 }
 
-TEST(JpegEncoder, SaysWhatLibjpegRefuses) {
-  JpegEncoder encoder;
+TEST(TurboEncoder, SaysWhatLibjpegRefuses) {
+  TurboEncoder encoder;
   std::span<const uint8_t> jpeg;
   EXPECT_EQ(encoder.encode(Picture(), 90, jpeg).message(), "JPEG encoder: Empty JPEG image (DNL not supported)");
 }
 
-TEST(JpegEncoder, WorksOnAfterAnErrorInTheMiddleOfAPicture) {
-  JpegEncoder encoder;
+TEST(TurboEncoder, WorksOnAfterAnErrorInTheMiddleOfAPicture) {
+  TurboEncoder encoder;
   const Picture small = noise({32, 32});
   const Picture large = noise({640, 480});  // more than the first output buffer holds
   const std::vector<uint8_t> before = encoded(encoder, small);
@@ -48,9 +48,9 @@ TEST(JpegEncoder, WorksOnAfterAnErrorInTheMiddleOfAPicture) {
     EXPECT_EQ(encoder.encode(large, 90, jpeg).message(), "JPEG encoder: Insufficient memory (case 0)");
   }
   EXPECT_EQ(encoded(encoder, small), before);
-  JpegEncoder another;
+  TurboEncoder another;
   EXPECT_EQ(encoded(encoder, large), encoded(another, large));
 }
 
 }  // namespace
-}  // namespace stillcast
+}  // namespace stillcast::jpeg

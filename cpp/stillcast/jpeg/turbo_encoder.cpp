@@ -1,4 +1,4 @@
-#include "stillcast/jpeg_encoder.h"
+#include "stillcast/jpeg/turbo_encoder.h"
 
 #include <array>
 #include <csetjmp>
@@ -7,10 +7,10 @@
 #include <new>
 #include <string>
 
-#include "stillcast/jpeg_memory.h"
-#include "stillcast/libjpeg.h"
+#include "stillcast/jpeg/libjpeg.h"
+#include "stillcast/jpeg/turbo_memory.h"
 
-namespace stillcast {
+namespace stillcast::jpeg {
 
 namespace {
 
@@ -78,10 +78,10 @@ void point_at(const Plane& plane, int first_row, std::array<JSAMPROW, N>& rows) 
 
 }  // namespace
 
-struct JpegEncoder::State {
+struct TurboEncoder::State {
   jpeg_compress_struct jpeg{};
   ErrorHandler error{};
-  JpegImagePool pool;
+  TurboMemory pool;
   Output output{{}, std::make_unique<uint8_t[]>(kFirstOutputBytes), kFirstOutputBytes};
   int quality = 0;
 
@@ -135,12 +135,12 @@ struct JpegEncoder::State {
   }
 };
 
-JpegEncoder::JpegEncoder() : state_(std::make_unique<State>()) {}
+TurboEncoder::TurboEncoder() : state_(std::make_unique<State>()) {}
 
-JpegEncoder::~JpegEncoder() = default;
+TurboEncoder::~TurboEncoder() = default;
 
 // libjpeg leaves by longjmp: between here and there only plain data may live.
-Status JpegEncoder::encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) {
+Status TurboEncoder::encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) {
   State& state = *state_;
   if (setjmp(state.error.escape) != 0) {
     jpeg_abort_compress(&state.jpeg);
@@ -152,4 +152,4 @@ Status JpegEncoder::encode(const Picture& picture, int quality, std::span<const 
   return Status::ok();
 }
 
-}  // namespace stillcast
+}  // namespace stillcast::jpeg

@@ -5,15 +5,15 @@
 #include <memory>
 #include <vector>
 
-#include "stillcast/libjpeg.h"
+#include "stillcast/jpeg/libjpeg.h"
 
-namespace stillcast {
+namespace stillcast::jpeg {
 
 // Note [Working memory of libjpeg]
 // libjpeg asks for some dozens of kilobytes at the start of each picture and frees them at its end. This takes the
 // place of the part of its memory manager that does so: one block that is reset instead of freed. What does not fit is
 // allocated aside, and the block is large enough from the next picture on.
-class JpegImagePool {
+class TurboMemory {
  public:
   // Hooks into `jpeg`, which was created, and whose client_data is this from now on. Outlives it.
   void serve(j_common_ptr jpeg) noexcept;
@@ -40,4 +40,4 @@ class JpegImagePool {
   size_t used_ = 0;  // of the block and aside
 };
 
-}  // namespace stillcast
+}  // namespace stillcast::jpeg

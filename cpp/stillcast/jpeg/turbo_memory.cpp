@@ -1,9 +1,9 @@
-#include "stillcast/jpeg_memory.h"
+#include "stillcast/jpeg/turbo_memory.h"
 
 #include <new>
 #include <utility>
 
-namespace stillcast {
+namespace stillcast::jpeg {
 
 namespace {
 
@@ -11,7 +11,7 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
-void JpegImagePool::serve(j_common_ptr jpeg) noexcept {
+void TurboMemory::serve(j_common_ptr jpeg) noexcept {
   original_ = *jpeg->mem;
   jpeg->client_data = this;
   jpeg->mem->alloc_small = take;
@@ -19,37 +19,37 @@ void JpegImagePool::serve(j_common_ptr jpeg) noexcept {
   jpeg->mem->free_pool = free_pool;
 }
 
-void* JpegImagePool::take(j_common_ptr jpeg, int pool, size_t bytes) {
-  auto& self = *static_cast<JpegImagePool*>(jpeg->client_data);
+void* TurboMemory::take(j_common_ptr jpeg, int pool, size_t bytes) {
+  auto& self = *static_cast<TurboMemory*>(jpeg->client_data);
   if (pool != JPOOL_IMAGE) return self.original_.alloc_small(jpeg, pool, bytes);
   void* memory = self.take(bytes);
   if (memory == nullptr) ERREXIT1(jpeg, JERR_OUT_OF_MEMORY, 0);  // jumps away
   return memory;
 }
 
-void* JpegImagePool::take_large(j_common_ptr jpeg, int pool, size_t bytes) {
-  auto& self = *static_cast<JpegImagePool*>(jpeg->client_data);
+void* TurboMemory::take_large(j_common_ptr jpeg, int pool, size_t bytes) {
+  auto& self = *static_cast<TurboMemory*>(jpeg->client_data);
   return pool == JPOOL_IMAGE ? take(jpeg, pool, bytes) : self.original_.alloc_large(jpeg, pool, bytes);
 }
 
-void JpegImagePool::free_pool(j_common_ptr jpeg, int pool) {
-  auto& self = *static_cast<JpegImagePool*>(jpeg->client_data);
+void TurboMemory::free_pool(j_common_ptr jpeg, int pool) {
+  auto& self = *static_cast<TurboMemory*>(jpeg->client_data);
   if (pool == JPOOL_IMAGE) self.reset();
   self.original_.free_pool(jpeg, pool);
 }
 
-bool JpegImagePool::Block::allocate(size_t room) noexcept {
+bool TurboMemory::Block::allocate(size_t room) noexcept {
   bytes.reset(new (std::nothrow) std::byte[room + kAlignment]);
   size = bytes ? room : 0;
   return size != 0;
 }
 
-std::byte* JpegImagePool::Block::aligned() const noexcept {
+std::byte* TurboMemory::Block::aligned() const noexcept {
   const auto address = reinterpret_cast<uintptr_t>(bytes.get());
   return bytes.get() + (kAlignment - address % kAlignment) % kAlignment;
 }
 
-void* JpegImagePool::take(size_t bytes) noexcept {
+void* TurboMemory::take(size_t bytes) noexcept {
   const size_t room = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   const size_t begin = std::exchange(used_, used_ + room);
   if (used_ <= block_.size) return block_.aligned() + begin;
@@ -63,7 +63,7 @@ void* JpegImagePool::take(size_t bytes) noexcept {
   return aside_.back().aligned();
 }
 
-void JpegImagePool::reset() noexcept {
+void TurboMemory::reset() noexcept {
   if (!aside_.empty()) {
     aside_.clear();
     block_.allocate(used_);
@@ -71,4 +71,4 @@ void JpegImagePool::reset() noexcept {
   used_ = 0;
 }
 
-}  // namespace stillcast
+}  // namespace stillcast::jpeg

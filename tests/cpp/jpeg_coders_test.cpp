@@ -1,0 +1,222 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <ostream>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "stillcast/jpeg/coder.h"
+#include "stillcast/jpeg/native_encoder.h"
+#include "stillcast/jpeg/turbo_encoder.h"
+
+// Every set of the encoder's loops against libjpeg-turbo, byte by byte.
+
+namespace stillcast::jpeg {
+
+void PrintTo(const Coder& coder, std::ostream* out) { *out << coder.name; }
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+Bytes encoded(JpegEncoder& encoder, const Picture& picture, int quality) {
+  std::span<const uint8_t> jpeg;
+  const Status status = encoder.encode(picture, quality, jpeg);
+  EXPECT_TRUE(status.is_ok()) << status.message();
+  return {jpeg.begin(), jpeg.end()};
+}
+
+// Pictures that lead into every branch: runs of every length, levels that fit no byte, bytes that have to be stuffed.
+enum class Look : uint8_t { kFlat, kNoise, kExtremes, kSquares, kRamp, kWaves, kSparks, kChecks, kEdges, kNearlyFlat };
+constexpr int kLooks = 10;
+
+class Painter {
+ public:
+  Painter(Look look, uint32_t seed) : look_(look), random_(seed) {
+    size_ = below(16) + 1;
+    low_ = below(256);
+    high_ = below(256);
+    phase_ = below(100) * 0.01;
+  }
+
+  Picture paint(Size size) {
+    Picture picture;
+    picture.resize(size);
+    for (Plane& plane : picture.planes) {
+      for (int y = 0; y < plane.height(); ++y) {
+        for (int x = 0; x < plane.width(); ++x) plane.row(y)[x] = static_cast<uint8_t>(level(x, y));
+      }
+      plane.pad_edges();
+    }
+    return picture;
+  }
+
+ private:
+  int below(int limit) { return static_cast<int>(random_() % static_cast<uint32_t>(limit)); }
+
+  int level(int x, int y) {
+    switch (look_) {
+      case Look::kFlat:
+        return low_;
+      case Look::kNoise:
+        return below(256);
+      case Look::kExtremes:
+        return below(2) * 255;
+      case Look::kSquares:
+        return (x / size_ + y / size_) % 2 * 255;
+      case Look::kRamp:
+        return (3 * x + 5 * y) / 4;
+      case Look::kWaves:
+        return static_cast<int>(std::lround(127.5 + 127.5 * std::sin(x * phase_ + y * y * 0.002)));
+      case Look::kSparks:
+        return below(size_) == 0 ? high_ : low_;
+      case Look::kChecks:
+        return (x + y) % 2 * 255;
+      case Look::kEdges:
+        return ((x / 8) ^ (y / 8)) % 2 == 1 ? below(20) : 255;
+      case Look::kNearlyFlat:
+        return below(997) == 0 ? below(256) : 124 + below(9);
+    }
+    return 0;
+  }
+
+  Look look_;
+  std::mt19937 random_;
+  int size_ = 1;
+  int low_ = 0;
+  int high_ = 0;
+  double phase_ = 0;
+};
+
+class EveryCoder : public ::testing::TestWithParam<Coder> {
+ protected:
+  void expect_same(const Picture& picture, int quality) {
+    ASSERT_EQ(encoded(native_, picture, quality), encoded(turbo_, picture, quality))
+        << picture.width() << "x" << picture.height() << " at quality " << quality;
+  }
+
+  NativeEncoder native_{GetParam()};
+  TurboEncoder turbo_;
+};
+
+TEST_P(EveryCoder, WritesLibjpegsBytesForEverySmallSize) {
+  for (int height = 2; height <= 36; height += 2) {
+    for (int width = 2; width <= 68; width += 2) {
+      const auto look = static_cast<Look>((width + height) / 2 % kLooks);
+      expect_same(Painter(look, static_cast<uint32_t>(width * height)).paint({width, height}), 1 + (7 * width) % 100);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(EveryCoder, WritesLibjpegsBytesForEveryQualityAndLook) {
+  for (int quality = 1; quality <= 100; ++quality) {
+    for (int look = 0; look < kLooks; ++look) {
+      const auto seed = static_cast<uint32_t>(quality * kLooks + look);
+      expect_same(Painter(static_cast<Look>(look), seed).paint({78, 42}), quality);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_P(EveryCoder, OneObjectServesPicturesOfAnySizeInTurn) {
+  std::mt19937 random(5);
+  for (const Size size : {Size{2, 2}, Size{1280, 720}, Size{16, 16}, Size{854, 480}, Size{34, 18}, Size{640, 360}}) {
+    const auto look = static_cast<Look>(random() % kLooks);
+    expect_same(Painter(look, static_cast<uint32_t>(random())).paint(size), 80);
+  }
+}
+
+TEST_P(EveryCoder, RefusesAPictureWithoutSamples) {
+  std::span<const uint8_t> jpeg;
+  EXPECT_EQ(native_.encode(Picture(), 80, jpeg).message(),
+            "JPEG encoder: a picture of 0x0: each side has to be 1 to 65535");
+}
+
+std::vector<Coder> all_coders() {
+  const auto vectors = vector_coders();
+  std::vector<Coder> all(vectors.begin(), vectors.end());
+  all.push_back(reference_coder());
+  return all;
+}
+
+std::string name_of(const ::testing::TestParamInfo<Coder>& info) {
+  std::string name(info.param.name);
+  std::erase(name, '-');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Jpeg, EveryCoder, ::testing::ValuesIn(all_coders()), name_of);
+
+// The levels of a row of MCUs in the codes of the list, and what a list comes to.
+class ListTest : public ::testing::Test {
+ protected:
+  static Block block_of(std::initializer_list<std::pair<int, int>> levels) {
+    Block block{};
+    block.wide = true;
+    for (const auto& [place, level] : levels) {
+      block.wide_levels[static_cast<size_t>(place)] = static_cast<int16_t>(level);
+      block.nonzero |= uint64_t{1} << place;
+    }
+    return block;
+  }
+
+  static std::vector<int> listed(const Block& block) {
+    std::array<uint16_t, kBlockCodesMax> codes{};
+    uint16_t* end = list_ac(Kind::kLuma, block, codes.data());
+    return {codes.data(), end};
+  }
+};
+
+TEST_F(ListTest, ALevelAndTheRunBeforeItAreOneCode) {
+  EXPECT_EQ(listed(block_of({{1, 5}, {4, -3}})),
+            (std::vector<int>{kAcCodes + 5 * 16, kAcCodes - 3 * 16 + 2, kEndOfBlock}));
+}
+
+TEST_F(ListTest, SixteenZerosAreACodeOfTheirOwn) {
+  EXPECT_EQ(listed(block_of({{40, 1}})),
+            (std::vector<int>{kSixteenZeros, kSixteenZeros, kAcCodes + 16 + 7, kEndOfBlock}));
+}
+
+TEST_F(ListTest, ABlockThatIsFullToItsEndHasNoCodeForTheEnd) {
+  const auto codes = listed(block_of({{63, 1}}));
+  EXPECT_EQ(codes.back(), kAcCodes + 16 + 14);
+}
+
+TEST_F(ListTest, ALevelBeyondAByteIsASymbolAndItsBits) {
+  EXPECT_EQ(listed(block_of({{2, -300}})),
+            (std::vector<int>{kSymbolCodes + 0x19, kBitsCodes + 512 + (511 - 300), kEndOfBlock}));
+}
+
+TEST_F(ListTest, NoBlockHasMoreCodesThanRoomIsMadeFor) {
+  Block block{};
+  block.wide = true;
+  block.nonzero = ~uint64_t{0};
+  block.wide_levels.fill(1023);
+  EXPECT_EQ(static_cast<int>(listed(block).size()) + 1, kBlockCodesMax - 1);  // of DC one, and no end
+}
+
+TEST(LongRun, IsSixteenZerosBeforeALevel) {
+  for (int first = 0; first < 62; ++first) {
+    for (int second = first + 1; second < 64; ++second) {
+      const uint64_t levels = ((uint64_t{1} << first) | (uint64_t{1} << second)) & ~uint64_t{1};
+      EXPECT_EQ(has_long_run(levels), second - first > 16 || first > 16) << first << " and " << second;
+    }
+  }
+  EXPECT_FALSE(has_long_run(0));
+}
+
+TEST(CodeTable, NoCodeWritesMoreThanItsBits) {
+  for (const uint32_t entry : standard_codes()) {
+    const uint32_t length = entry & kLengthMask;
+    ASSERT_LE(length, static_cast<uint32_t>(kCodeBitsMax));
+    ASSERT_EQ(entry >> kLengthBits >> length, 0U);
+  }
+}
+
+}  // namespace
+}  // namespace stillcast::jpeg
