@@ -84,7 +84,7 @@ std::unique_ptr<const CodeTable> build() {
 
 }  // namespace
 
-int size_of(int level) noexcept { return std::bit_width(static_cast<uint32_t>(std::abs(level))); }
+int size_of(int level) noexcept { return static_cast<int>(std::bit_width(static_cast<uint32_t>(std::abs(level)))); }
 
 uint32_t extra_bits(int level) noexcept {
   const uint32_t mask = (1U << size_of(level)) - 1;

@@ -1,7 +1,6 @@
 #include "stillcast/jpeg/headers.h"
 
 #include <algorithm>
-#include <cassert>
 #include <initializer_list>
 
 namespace stillcast::jpeg {
@@ -13,10 +12,7 @@ enum Marker : uint8_t { kSoi = 0xD8, kApp0 = 0xE0, kDqt = 0xDB, kSof0 = 0xC0, kD
 
 class Writer {
  public:
-  explicit Writer(Headers& to) : at_(to.begin()), end_(to.end()) {}
-  ~Writer() { assert(at_ == end_); }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+  explicit Writer(Headers& to) : at_(to.begin()) {}
 
   void marker(Marker marker) noexcept { bytes({0xFF, marker}); }
 
@@ -32,7 +28,6 @@ class Writer {
 
  private:
   Headers::iterator at_;
-  Headers::iterator end_;
 };
 
 void write_jfif(Writer& to) noexcept {

@@ -19,7 +19,7 @@ struct Division {
 
 // The reciprocal has 16 bits that count, whatever the divisor; where it was rounded down, so is half a divisor.
 Division division_by(uint32_t divisor) noexcept {
-  int bits = 16 + std::bit_width(divisor) - 1;
+  int bits = 16 + static_cast<int>(std::bit_width(divisor)) - 1;
   uint32_t reciprocal = (1U << bits) / divisor;
   const uint32_t remainder = (1U << bits) % divisor;
   uint32_t bias = divisor / 2;
