@@ -139,7 +139,12 @@ class Encode final : public Stage {
 class Luma final : public Stage {
  public:
   explicit Luma(Material& material) : material_(material) {}
-  void run() override { stats_ = meter_.measure(material_.small.planes[0]); }
+  void run() override {
+    const Plane& luma = material_.small.planes[0];
+    meter_.start({luma.width(), luma.height()});
+    for (int y = 0; y < luma.height(); ++y) meter_.add(luma.row(y));
+    stats_ = meter_.finish();
+  }
 
  private:
   Material& material_;

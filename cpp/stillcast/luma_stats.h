@@ -1,10 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
-#include "stillcast/downscale.h"
+#include "stillcast/frame.h"
 #include "stillcast/kernels/kernels.h"
-#include "stillcast/picture.h"
 
 namespace stillcast {
 
@@ -14,22 +14,45 @@ struct LumaStats {
   uint64_t dhash = 0;    // see LumaMeter
 };
 
-// Measures the luma of one picture after the other. One a thread, kept for its life.
+// Measures the luma of a picture row by row, while the row is in the first-level cache.
 //
 // The hash is the difference hash over 9x8 area means: a bit is set where a cell is darker than its right neighbour, by
 // 1/128 of a level at least, row by row from the most significant bit. Flat pictures give 0.
+//
+// Note [Cells by integrals]
+// The area under a row up to an edge between two cells is the sum of the whole samples before it and a part of the one
+// that it cuts; a cell is the difference of two such areas. With ninths of a sample and eighths of a row all of them
+// are whole numbers, whatever the size, smaller than 9x8 too.
 class LumaMeter {
  public:
-  explicit LumaMeter(const Kernels& kernels = best_kernels()) : kernels_(kernels), means_(kernels) {}
+  explicit LumaMeter(const Kernels& kernels = best_kernels()) : kernels_(kernels) {}
 
-  // Throws std::bad_alloc.
-  [[nodiscard]] LumaStats measure(const Plane& luma);
+  // Begins a picture of this size.
+  void start(Size size) noexcept;
+  // The next row, padded like those of a Plane; as many as the picture has.
+  void add(const uint8_t* row) noexcept;
+  [[nodiscard]] LumaStats finish() const noexcept;
 
  private:
-  [[nodiscard]] uint64_t difference_hash(const Plane& luma);
+  static constexpr int kColumns = 9;
+  static constexpr int kRows = 8;
+
+  struct Edge {
+    size_t sample = 0;  // that it cuts
+    uint32_t part = 0;  // of it that lies before the edge, in ninths; 0 where it cuts none
+  };
+
+  void end_cells() noexcept;
 
   const Kernels& kernels_;
-  Downscaler means_;
+  Size size_;
+  std::array<int, kColumns> ends_{};  // of the stretches of whole samples between edges
+  std::array<Edge, kColumns> edges_{};
+  int left_ = 0;                            // of this row of cells, in eighths of a row
+  std::array<uint64_t, kColumns> areas_{};  // so far in this row of cells, up to each edge but the first
+  uint64_t sum_ = 0;
+  uint64_t squares_ = 0;
+  uint64_t hash_ = 0;
 };
 
 }  // namespace stillcast

@@ -220,20 +220,25 @@ TEST_P(EveryKernels, ConvertsTheColoursOfEverySpace) {
   }
 }
 
-TEST_P(EveryKernels, AddsLumaOfAnyLength) {
+TEST_P(EveryKernels, SumsLumaOfAnyStretches) {
   for (int length = 1; length <= kMostWidth; ++length) {
-    const std::vector<uint8_t> row = Noise(static_cast<uint32_t>(length)).bytes(length);
-    LumaSums got{7, 11};
-    LumaSums want{7, 11};
-    kernels().add_luma(row.data(), length, got);
-    reference_.add_luma(row.data(), length, want);
-    ASSERT_EQ(got.sum, want.sum);
+    Noise noise(static_cast<uint32_t>(length));
+    const std::vector<uint8_t> row = noise.bytes(length + kRowPadding);
+    std::array<int, LumaSums::kStretches> ends;
+    for (int& end : ends) end = noise.below(length + 1);
+    ends.back() = length;
+    std::sort(ends.begin(), ends.end());
+    const LumaSums got = kernels().sum_luma(row.data(), ends);
+    const LumaSums want = reference_.sum_luma(row.data(), ends);
+    ASSERT_EQ(got.stretches, want.stretches);
     ASSERT_EQ(got.squares, want.squares);
   }
-  const std::vector<uint8_t> white(kMaxSide, 255);
-  LumaSums sums;
-  kernels().add_luma(white.data(), kMaxSide, sums);
+  const std::vector<uint8_t> white(kMaxSide + kRowPadding, 255);
+  std::array<int, LumaSums::kStretches> ends{};
+  ends.back() = kMaxSide;
+  const LumaSums sums = kernels().sum_luma(white.data(), ends);
   EXPECT_EQ(sums.squares, uint64_t{255 * 255} * kMaxSide);
+  EXPECT_EQ(sums.stretches.back(), uint32_t{255} * kMaxSide);
 }
 
 // Where the sample at column x, row y comes to when a picture of this size is turned.

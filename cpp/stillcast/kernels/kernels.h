@@ -24,10 +24,11 @@ struct PictureRows {
   uint8_t* cr;
 };
 
-// Of levels, and of their squares.
+// Of a row's levels: stretch by stretch, and of the squares of all.
 struct LumaSums {
-  uint64_t sum = 0;
-  uint64_t squares = 0;
+  static constexpr size_t kStretches = 9;
+  std::array<uint32_t, kStretches> stretches;
+  uint64_t squares;
 };
 
 // The loops that all time goes into. Every set gives the same bits; the reference is plain C++.
@@ -55,7 +56,9 @@ struct Kernels {
   // Both: `pairs` is half the picture's width.
   void (*convert_ycc)(const YccTransform& transform, const ScaledRows& from, int pairs, const PictureRows& to) noexcept;
   void (*convert_rgb)(const RgbTransform& transform, const ScaledRows& from, int pairs, const PictureRows& to) noexcept;
-  void (*add_luma)(const uint8_t* row, int length, LumaSums& sums) noexcept;
+  // Stretch i ends before column ends[i], and begins where the one before ends; the last one is at the row's end. None
+  // is shorter than nothing. The row is padded as those that are written are.
+  LumaSums (*sum_luma)(const uint8_t* row, const std::array<int, LumaSums::kStretches>& ends) noexcept;
   // Of a block of 16x16: row i becomes column i. Strides may be negative.
   void (*transpose_block)(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride) noexcept;
   // to[x] = from[length - 1 - x].

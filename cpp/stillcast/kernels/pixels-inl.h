@@ -118,30 +118,37 @@ void convert_rgb(const RgbTransform& t, const ScaledRows& from, int pairs, const
   convert_rgb_chroma(t, from, 2, pairs, to.cr);
 }
 
-void add_luma(const uint8_t* row, int length, LumaSums& sums) noexcept {
+// Calls use(levels) for the vectors of a stretch of a row, zero beyond its end.
+template <class D8, class Use>
+HWY_INLINE void for_levels(D8 d8, const uint8_t* row, int from, int end, Use use) {
+  const int lanes = static_cast<int>(hn::Lanes(d8));
+  int x = from;
+  for (; x + lanes <= end; x += lanes) use(hn::LoadU(d8, row + x));
+  if (x < end) use(hn::IfThenElseZero(hn::FirstN(d8, static_cast<size_t>(end - x)), hn::LoadU(d8, row + x)));
+}
+
+LumaSums sum_luma(const uint8_t* row, const std::array<int, LumaSums::kStretches>& ends) noexcept {
   const hn::ScalableTag<uint8_t> d8;
   const hn::Repartition<uint64_t, decltype(d8)> d64;
   const hn::Repartition<uint16_t, decltype(d8)> du16;
   const hn::Repartition<int16_t, decltype(d8)> d16;
   const hn::Repartition<int32_t, decltype(d8)> d32;
-  const int lanes = static_cast<int>(hn::Lanes(d8));
-  auto sum = hn::Zero(d64);
+  LumaSums sums;
+  int from = 0;
+  for (size_t i = 0; i < ends.size(); from = ends[i++]) {
+    auto sum = hn::Zero(d64);
+    for_levels(d8, row, from, ends[i], [&](auto levels) { sum = hn::Add(sum, hn::SumsOf8(levels)); });
+    sums.stretches[i] = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(d64, sum)));
+  }
   auto squares = hn::Zero(d32);  // of a row of 16,384 they fit
-  int x = 0;
-  for (; x + lanes <= length; x += lanes) {
-    const auto levels = hn::LoadU(d8, row + x);
-    sum = hn::Add(sum, hn::SumsOf8(levels));
+  for_levels(d8, row, 0, ends.back(), [&](auto levels) {
     const auto pairs = hn::BitCast(du16, levels);
     const auto even = hn::BitCast(d16, hn::And(pairs, hn::Set(du16, 0x00FF)));
     const auto odd = hn::BitCast(d16, hn::ShiftRight<8>(pairs));
     squares = hn::Add(squares, hn::Add(mul_pairs(d32, even, even), mul_pairs(d32, odd, odd)));
-  }
-  sums.sum += hn::GetLane(hn::SumOfLanes(d64, sum));
-  sums.squares += static_cast<uint64_t>(hn::GetLane(hn::SumOfLanes(d32, squares)));
-  for (; x < length; ++x) {
-    sums.sum += row[x];
-    sums.squares += static_cast<uint64_t>(row[x]) * row[x];
-  }
+  });
+  sums.squares = static_cast<uint64_t>(hn::GetLane(hn::SumOfLanes(d32, squares)));
+  return sums;
 }
 
 }  // namespace HWY_NAMESPACE

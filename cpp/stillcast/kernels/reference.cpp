@@ -127,11 +127,16 @@ void convert_rgb(const RgbTransform& t, const ScaledRows& from, int pairs, const
   }
 }
 
-void add_luma(const uint8_t* row, int length, LumaSums& sums) noexcept {
-  for (int x = 0; x < length; ++x) {
-    sums.sum += row[x];
-    sums.squares += static_cast<uint64_t>(row[x]) * row[x];
+LumaSums sum_luma(const uint8_t* row, const std::array<int, LumaSums::kStretches>& ends) noexcept {
+  LumaSums sums{};
+  int x = 0;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    for (; x < ends[i]; ++x) {
+      sums.stretches[i] += row[x];
+      sums.squares += static_cast<uint64_t>(row[x]) * row[x];
+    }
   }
+  return sums;
 }
 
 void transpose_block(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride) noexcept {
@@ -143,7 +148,7 @@ void transpose_block(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, pt
 void reverse_row(const uint8_t* from, int length, uint8_t* to) noexcept { std::reverse_copy(from, from + length, to); }
 
 constexpr Kernels kReference{"reference", 8,           sum_rows,    sum_rows_fine, split,           weigh_row,
-                             average,     convert_ycc, convert_rgb, add_luma,      transpose_block, reverse_row};
+                             average,     convert_ycc, convert_rgb, sum_luma,      transpose_block, reverse_row};
 
 }  // namespace
 

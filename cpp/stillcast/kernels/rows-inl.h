@@ -20,18 +20,25 @@ HWY_BEFORE_NAMESPACE();
 namespace stillcast {
 namespace HWY_NAMESPACE {
 
-// Calls sum(x, lanes) for stretches that cover a row whose end must not be passed: the last one overlaps the one
-// before, and a row that is shorter than a vector is done by ones.
-template <class SumVectors, class SumOne>
-HWY_INLINE void cover_row(int length, int lanes, SumVectors sum, SumOne sum_one) {
+// Calls store(x, sum(x)) for stretches that cover a row whose end must not be passed. The last one overlaps the one
+// before, and is summed before any is stored: sums may build on what is there. A row that is shorter than a vector is
+// done by ones.
+template <class Sum, class Store, class SumOne>
+HWY_INLINE void cover_row(int length, int lanes, Sum sum, Store store, SumOne sum_one) {
   if (length < lanes) {
     for (int x = 0; x < length; ++x) sum_one(x);
     return;
   }
-  int x = 0;
-  for (; x + lanes <= length; x += lanes) sum(x);
-  if (x < length) sum(length - lanes);
+  const auto last = sum(length - lanes);
+  for (int x = 0; x + lanes <= length; x += lanes) store(x, sum(x));
+  store(length - lanes, last);
 }
+
+template <class V>
+struct Two {
+  V a;
+  V b;
+};
 
 HWY_INLINE int32_t sum_of_column(const uint8_t* const* rows, const int16_t* weights, int count, int x) {
   int32_t sum = 0;
@@ -44,10 +51,11 @@ HWY_INLINE hn::Vec<D> promoted(D d, const uint8_t* from) {
   return hn::PromoteTo(d, hn::LoadU(hn::Rebind<uint8_t, D>(), from));
 }
 
-// Two vectors of sums at a time. kCount is the number of rows where it is known, else 0; kPlain says that all weights
-// are 1.
-template <int kCount, bool kPlain>
-HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+constexpr int kRowsAtOnce = 4;
+
+// Two vectors of sums at a time. kPlain says that all weights are 1, kMore that the sums have begun.
+template <int kCount, bool kPlain, bool kMore>
+HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, int length, ptrdiff_t ahead,
                             int16_t* sums) {
   const hn::ScalableTag<uint16_t> d;
   const hn::RebindToSigned<decltype(d)> di;
@@ -57,34 +65,53 @@ HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, 
     hwy::Prefetch(rows[i] + x + ahead);
     return kPlain ? samples : hn::Mul(samples, hn::Set(d, static_cast<uint16_t>(weights[i])));
   };
-  const auto sum = [&](int x) {
+  const auto sum_two = [&](int x) {
     auto a = weighted(0, x);
     auto b = weighted(0, x + lanes);
-    for (int i = 1; i < (kCount == 0 ? count : kCount); ++i) {
+    if constexpr (kMore) {
+      a = hn::Add(a, hn::BitCast(d, hn::LoadU(di, sums + x)));
+      b = hn::Add(b, hn::BitCast(d, hn::LoadU(di, sums + x + lanes)));
+    }
+    for (int i = 1; i < kCount; ++i) {
       a = hn::Add(a, weighted(i, x));
       b = hn::Add(b, weighted(i, x + lanes));
     }
-    hn::StoreU(hn::BitCast(di, a), di, sums + x);
-    hn::StoreU(hn::BitCast(di, b), di, sums + x + lanes);
+    return Two<decltype(a)>{a, b};
   };
-  cover_row(length, 2 * lanes, sum,
-            [&](int x) { sums[x] = static_cast<int16_t>(sum_of_column(rows, weights, count, x)); });
+  const auto store = [&](int x, auto two) {
+    hn::StoreU(hn::BitCast(di, two.a), di, sums + x);
+    hn::StoreU(hn::BitCast(di, two.b), di, sums + x + lanes);
+  };
+  const auto sum_one = [&](int x) {
+    const int32_t more = sum_of_column(rows, weights, kCount, x);
+    sums[x] = static_cast<int16_t>(kMore ? sums[x] + more : more);
+  };
+  cover_row(length, 2 * lanes, sum_two, store, sum_one);
 }
 
+template <bool kPlain, bool kMore>
+HWY_INLINE void sum_some(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+                         int16_t* sums) {
+  switch (count) {
+    case 1:
+      return sum_exactly<1, kPlain, kMore>(rows, weights, length, ahead, sums);
+    case 2:
+      return sum_exactly<2, kPlain, kMore>(rows, weights, length, ahead, sums);
+    case 3:
+      return sum_exactly<3, kPlain, kMore>(rows, weights, length, ahead, sums);
+    default:
+      return sum_exactly<kRowsAtOnce, kPlain, kMore>(rows, weights, length, ahead, sums);
+  }
+}
+
+// Many rows are summed some at a time: each is read from its beginning to its end, as memory likes it, and the sums
+// stay in the first-level cache.
 template <bool kPlain>
 HWY_INLINE void sum_counted(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                             int16_t* sums) {
-  switch (count) {
-    case 1:
-      return sum_exactly<1, kPlain>(rows, weights, count, length, ahead, sums);
-    case 2:
-      return sum_exactly<2, kPlain>(rows, weights, count, length, ahead, sums);
-    case 3:
-      return sum_exactly<3, kPlain>(rows, weights, count, length, ahead, sums);
-    case 4:
-      return sum_exactly<4, kPlain>(rows, weights, count, length, ahead, sums);
-    default:
-      return sum_exactly<0, kPlain>(rows, weights, count, length, ahead, sums);
+  sum_some<kPlain, false>(rows, weights, count, length, ahead, sums);
+  for (int i = kRowsAtOnce; i < count; i += kRowsAtOnce) {
+    sum_some<kPlain, true>(rows + i, weights + i, count - i, length, ahead, sums);
   }
 }
 
@@ -116,12 +143,13 @@ void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count
       high = hn::Add(high, mul_pairs(d32, hn::InterleaveUpper(d, above, below), weight));
     }
     // Narrowing puts in order again, block by block, what interleaving took apart.
-    hn::StoreU(hn::ReorderDemote2To(d, hn::ShiftRight<kFineDropBits>(low), hn::ShiftRight<kFineDropBits>(high)), d,
-               sums + x);
+    return hn::ReorderDemote2To(d, hn::ShiftRight<kFineDropBits>(low), hn::ShiftRight<kFineDropBits>(high));
   };
-  cover_row(length, lanes, sum, [&](int x) {
+  const auto store = [&](int x, auto narrowed) { hn::StoreU(narrowed, d, sums + x); };
+  const auto sum_one = [&](int x) {
     sums[x] = static_cast<int16_t>((sum_of_column(rows, weights, count, x) + kHalf) >> kFineDropBits);
-  });
+  };
+  cover_row(length, lanes, sum, store, sum_one);
 }
 
 void split(const int16_t* from, int step, int length, const std::array<int16_t*, 4>& to) noexcept {

@@ -38,7 +38,7 @@ Kernels make_kernels() {
           average,
           convert_ycc,
           convert_rgb,
-          add_luma,
+          sum_luma,
           transpose_block,
           reverse_row};
 }
