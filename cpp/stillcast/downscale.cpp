@@ -69,8 +69,10 @@ void Downscaler::reserve(const FormatInfo& info, const Geometry& geometry) {
   for (int i = 0; i < info.components; ++i) {
     overread = std::max(overread, windows_[static_cast<size_t>(i)].overread());
   }
-  reserve_row(sums_, length + overread);
-  for (auto& row : split_) reserve_row(row, length + overread);
+  for (auto& row : sums_) reserve_row(row, length + overread);
+  for (auto& rows : split_) {
+    for (auto& row : rows) reserve_row(row, length + overread);
+  }
   for (auto& component : scaled_) {
     for (auto& row : component) reserve_row(row, geometry.to.width + kRowPadding);
   }
@@ -84,11 +86,13 @@ ScaledRows Downscaler::scale(const FrameView& frame, int pair) noexcept {
   const FormatInfo& info = format_info(frame.format);
   for (int plane = 0; plane < info.planes; ++plane) {
     const int sub = sub_y(info, plane);
-    for (int row = 0; row < 2 / sub; ++row) {
-      sum_row(frame.planes[static_cast<size_t>(plane)], vertical_[axis_of(sub)], 2 / sub * pair + row);
-      weigh_components(info, plane, static_cast<size_t>(row));
+    const int rows = 2 / sub;
+    for (int row = 0; row < rows; ++row) {
+      sum_row(frame.planes[static_cast<size_t>(plane)], vertical_[axis_of(sub)], rows * pair + row, sums(plane, row));
     }
+    weigh_components(info, plane, rows);
   }
+  if (info.components == 3 && sub_y(info, info.planes - 1) == 2) weigh_chroma();
   ScaledRows out;
   for (size_t i = 0; i < 3; ++i) {
     int16_t* first = scaled_[i][0].data();
@@ -101,28 +105,40 @@ ScaledRows Downscaler::scale(const FrameView& frame, int pair) noexcept {
   return out;
 }
 
-void Downscaler::sum_row(const PlaneView& plane, const AreaAxis& vertical, int row) noexcept {
+void Downscaler::sum_row(const PlaneView& plane, const AreaAxis& vertical, int row,
+                         std::vector<int16_t>& sums) noexcept {
   const AreaAxis::Span& span = vertical.span(row);
   for (int i = 0; i < span.count; ++i) source_rows_[static_cast<size_t>(i)] = plane.row(span.first + i);
   const auto sum = vertical.total() > kExactTotal ? kernels_.sum_rows_fine : kernels_.sum_rows;
   const ptrdiff_t ahead = span.count * plane.stride_bytes;
-  sum(source_rows_.data(), vertical.weights(span), span.count, plane.row_bytes, ahead, sums_.data());
+  sum(source_rows_.data(), vertical.weights(span), span.count, plane.row_bytes, ahead, sums.data());
   row_bytes_ = plane.row_bytes;
 }
 
-void Downscaler::weigh_components(const FormatInfo& info, int plane, size_t row) noexcept {
+void Downscaler::weigh_components(const FormatInfo& info, int plane, int rows) noexcept {
   int split_step = 1;
   for (size_t i = 0; i < static_cast<size_t>(info.components); ++i) {
     const Component& c = info.component[i];
     if (c.plane != plane) continue;
-    if (c.step_bytes != split_step) {
-      split_step = c.step_bytes;
-      kernels_.split(sums_.data(), split_step, (row_bytes_ + split_step - 1) / split_step,
-                     {split_[0].data(), split_[1].data(), split_[2].data(), split_[3].data()});
+    const bool splits = c.step_bytes != split_step;
+    split_step = c.step_bytes;
+    for (int row = 0; row < rows; ++row) {
+      const std::vector<int16_t>& from = sums(plane, row);
+      auto& split = split_[static_cast<size_t>(row)];
+      if (splits) {
+        kernels_.split(from.data(), split_step, (row_bytes_ + split_step - 1) / split_step,
+                       {split[0].data(), split[1].data(), split[2].data(), split[3].data()});
+      }
+      const std::vector<int16_t>& samples = split_step == 1 ? from : split[static_cast<size_t>(c.offset_bytes)];
+      samples_[i][static_cast<size_t>(row)] = samples.data();
     }
-    const std::vector<int16_t>& samples = split_step == 1 ? sums_ : split_[static_cast<size_t>(c.offset_bytes)];
-    kernels_.weigh_row(windows_[i], samples.data(), scaled_[i][row].data());
+    if (rows == 2) kernels_.weigh_rows(windows_[i], samples_[i], {scaled_[i][0].data(), scaled_[i][1].data()});
   }
+}
+
+// Cb and Cr are scaled alike.
+void Downscaler::weigh_chroma() noexcept {
+  kernels_.weigh_rows(windows_[1], {samples_[1][0], samples_[2][0]}, {scaled_[1][0].data(), scaled_[2][0].data()});
 }
 
 }  // namespace stillcast

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -31,6 +32,11 @@ class Downscaler {
   [[nodiscard]] ScaledRows scale(const FrameView& frame, int pair) noexcept;
 
  private:
+  // Of the plane's first or second row. Planes that have but one row in a pair, those of Cb and Cr, share the two.
+  [[nodiscard]] std::vector<int16_t>& sums(int plane, int row) noexcept {
+    return sums_[static_cast<size_t>(std::max(row, plane - 1))];
+  }
+
   // What tables and rows are made for.
   struct Geometry {
     PixelFormat format{};
@@ -42,9 +48,12 @@ class Downscaler {
   void build_axes(const Geometry& geometry);
   [[nodiscard]] bool build_windows(const FormatInfo& info);
   void reserve(const FormatInfo& info, const Geometry& geometry);
-  void sum_row(const PlaneView& plane, const AreaAxis& vertical, int row) noexcept;
-  // Takes apart the row that was summed, for all components of the plane.
-  void weigh_components(const FormatInfo& info, int plane, size_t row) noexcept;
+  void sum_row(const PlaneView& plane, const AreaAxis& vertical, int row, std::vector<int16_t>& sums) noexcept;
+  // Takes apart the rows that were summed, for all components of the plane. Where it is but one row, it is weighed
+  // later.
+  void weigh_components(const FormatInfo& info, int plane, int rows) noexcept;
+  // The row of Cb and that of Cr.
+  void weigh_chroma() noexcept;
 
   const Kernels& kernels_;
   Geometry geometry_;
@@ -54,8 +63,9 @@ class Downscaler {
   std::array<RowWindows, 3> windows_;  // one a component
   std::vector<const uint8_t*> source_rows_;
   int row_bytes_ = 0;  // of the row that was summed
-  std::vector<int16_t> sums_;
-  std::array<std::vector<int16_t>, 4> split_;
+  std::array<std::vector<int16_t>, 2> sums_;
+  std::array<std::array<std::vector<int16_t>, 4>, 2> split_;  // of each of two rows
+  std::array<TwoRows, 3> samples_{};                          // of each component: summed, not yet weighed
   std::array<std::array<std::vector<int16_t>, 2>, 3> scaled_;
 };
 

@@ -112,13 +112,17 @@ void expect_same_row(const Kernels& kernels, const AreaAxis& axis, int width, No
   RowWindows plain;
   ASSERT_TRUE(windows.build(axis, kExactTotal, kernels.window_samples));
   ASSERT_TRUE(plain.build(axis, kExactTotal, reference_kernels().window_samples));
-  const std::vector<int16_t> from = noise.scaled(width + std::max(windows.overread(), plain.overread()));
-  std::vector<int16_t> want(static_cast<size_t>(axis.cells()) + kRowPadding);
-  std::vector<int16_t> got(want.size());
-  reference_kernels().weigh_row(plain, from.data(), want.data());
-  kernels.weigh_row(windows, from.data(), got.data());
-  ASSERT_TRUE(std::equal(want.begin(), want.begin() + axis.cells(), got.begin()))
-      << width << " to " << axis.cells() << ", pairs " << windows.pairs;
+  std::array<std::vector<int16_t>, 2> from;
+  for (auto& row : from) row = noise.scaled(width + std::max(windows.overread(), plain.overread()));
+  std::array<std::vector<int16_t>, 2> want;
+  for (auto& row : want) row.resize(static_cast<size_t>(axis.cells()) + kRowPadding);
+  std::array<std::vector<int16_t>, 2> got = want;
+  reference_kernels().weigh_rows(plain, {from[0].data(), from[1].data()}, {want[0].data(), want[1].data()});
+  kernels.weigh_rows(windows, {from[0].data(), from[1].data()}, {got[0].data(), got[1].data()});
+  for (size_t i = 0; i < want.size(); ++i) {
+    ASSERT_TRUE(std::equal(want[i].begin(), want[i].begin() + axis.cells(), got[i].begin()))
+        << width << " to " << axis.cells() << ", pairs " << windows.pairs << ", row " << i;
+  }
 }
 
 TEST_P(EveryKernels, WeighsRowsOfAnyWidthToAnyOther) {

@@ -11,10 +11,12 @@
 
 namespace stillcast {
 
+using TwoRows = std::array<const int16_t*, 2>;
+
 // Two rows of the small picture on their way, levels times 2^kScaledBits: Y, Cb, Cr (chroma in one row of half the
 // length) or R, G, B (two rows each).
 struct ScaledRows {
-  std::array<std::array<const int16_t*, 2>, 3> row;
+  std::array<TwoRows, 3> row;
 };
 
 // Two rows of luma and the one of each chroma that goes with them.
@@ -49,8 +51,9 @@ struct Kernels {
                         int16_t* sums) noexcept;
   // Picks apart rows whose samples take turns: to[i][x] = from[x * step + i] for x < length; step is 2, 3 or 4.
   void (*split)(const int16_t* from, int step, int length, const std::array<int16_t*, 4>& to) noexcept;
-  // to[cell] = (sum of the cell's weights times samples + half) >> windows.shift.
-  void (*weigh_row)(const RowWindows& windows, const int16_t* from, int16_t* to) noexcept;
+  // to[i][cell] = (sum of the cell's weights times samples of from[i] + half) >> windows.shift; two rows at a time, so
+  // that what describes the windows is read once for both.
+  void (*weigh_rows)(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) noexcept;
   // to[x] = mean of a[x] and b[x], rounded half up.
   void (*average)(const int16_t* a, const int16_t* b, int length, int16_t* to) noexcept;
   // Both: `pairs` is half the picture's width.

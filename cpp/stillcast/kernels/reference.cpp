@@ -63,6 +63,10 @@ void weigh_row(const RowWindows& windows, const int16_t* from, int16_t* to) noex
   }
 }
 
+void weigh_rows(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) noexcept {
+  for (size_t i = 0; i < from.size(); ++i) weigh_row(windows, from[i], to[i]);
+}
+
 void average(const int16_t* a, const int16_t* b, int length, int16_t* to) noexcept {
   for (int x = 0; x < length; ++x) to[x] = static_cast<int16_t>((a[x] + b[x] + 1) >> 1);
 }
@@ -147,7 +151,7 @@ void transpose_block(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, pt
 
 void reverse_row(const uint8_t* from, int length, uint8_t* to) noexcept { std::reverse_copy(from, from + length, to); }
 
-constexpr Kernels kReference{"reference", 8,           sum_rows,    sum_rows_fine, split,           weigh_row,
+constexpr Kernels kReference{"reference", 8,           sum_rows,    sum_rows_fine, split,           weigh_rows,
                              average,     convert_ycc, convert_rgb, sum_luma,      transpose_block, reverse_row};
 
 }  // namespace

@@ -34,7 +34,7 @@ Kernels make_kernels() {
           sum_rows,
           sum_rows_fine,
           split,
-          weigh_row,
+          weigh_rows,
           average,
           convert_ycc,
           convert_rgb,

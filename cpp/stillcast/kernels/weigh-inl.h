@@ -8,9 +8,11 @@
 
 #include <hwy/highway.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
+#include "stillcast/kernels/kernels.h"
 #include "stillcast/kernels/pairs-inl.h"
 #include "stillcast/kernels/row_windows.h"
 
@@ -150,20 +152,32 @@ HWY_INLINE hn::Vec<SumTag> shifted_right(hn::Vec<SumTag> sums, int bits) {
 }
 
 template <int kPairs>
-HWY_INLINE void weigh_windows(const RowWindows& windows, const int16_t* from, int16_t* to) {
+HWY_INLINE hn::Vec<WindowTag> cells_of(const WindowSums& sums, size_t window) {
+  const int shift = sums.windows.shift;
+  const auto a = sums_of_cells<kPairs>(sums, window);
+  const auto b = sums_of_cells<kPairs>(sums, window + kPairs);
+  return narrowed(shifted_right(a, shift), shifted_right(b, shift));
+}
+
+// Both rows are weighed before one is stored: the compiler then sees that their windows are the same.
+template <int kPairs>
+HWY_INLINE void weigh_windows(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) {
   const WindowTag d;
   const int lanes = static_cast<int>(hn::Lanes(d));
   const size_t step = hn::Lanes(d) / static_cast<size_t>(windows.cells_per_window());
-  const WindowSums sums{windows, from, hn::Set(SumTag(), (1 << (windows.shift - 1)) / kPairs)};
+  const auto start = hn::Set(SumTag(), (1 << (windows.shift - 1)) / kPairs);
+  const WindowSums first{windows, from[0], start};
+  const WindowSums second{windows, from[1], start};
   size_t window = 0;
   for (int cell = 0; cell < windows.cells; cell += lanes, window += step) {
-    const auto a = sums_of_cells<kPairs>(sums, window);
-    const auto b = sums_of_cells<kPairs>(sums, window + kPairs);
-    hn::StoreU(narrowed(shifted_right(a, windows.shift), shifted_right(b, windows.shift)), d, to + cell);
+    const auto cells_of_first = cells_of<kPairs>(first, window);
+    const auto cells_of_second = cells_of<kPairs>(second, window);
+    hn::StoreU(cells_of_first, d, to[0] + cell);
+    hn::StoreU(cells_of_second, d, to[1] + cell);
   }
 }
 
-HWY_INLINE void weigh_runs(const RowWindows& windows, const int16_t* from, int16_t* to) {
+HWY_INLINE void weigh_run(const RowWindows& windows, const int16_t* from, int16_t* to) {
   const hn::ScalableTag<int16_t> d;
   const hn::RepartitionToWide<decltype(d)> d32;
   const int16_t* weights = windows.weights.data();
@@ -178,7 +192,11 @@ HWY_INLINE void weigh_runs(const RowWindows& windows, const int16_t* from, int16
   }
 }
 
-void weigh_row(const RowWindows& windows, const int16_t* from, int16_t* to) noexcept {
+HWY_INLINE void weigh_runs(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) {
+  for (size_t i = 0; i < from.size(); ++i) weigh_run(windows, from[i], to[i]);
+}
+
+void weigh_rows(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) noexcept {
   switch (windows.pairs) {
     case 1:
       return weigh_windows<1>(windows, from, to);
