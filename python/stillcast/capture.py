@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from stillcast._native import DELAY_BOUNDS_MS, CapturedPicture, EncodedPicture, Frame, Sampler, encode, monotonic_ns
+from stillcast._native import (
+    DELAY_BOUNDS_MS,
+    CapturedPicture,
+    EncodedPicture,
+    Frame,
+    Sampler,
+    encode,
+    encoder_name,
+    monotonic_ns,
+)
 from stillcast._native import Feed as NativeFeed
 from stillcast.config import CaptureConfig, checked
 from stillcast.histograms import Histogram
 from stillcast.stills import EncodedStill
 
-__all__ = ["Capture", "CaptureCounters", "CapturedPicture", "Frame", "NativeFeed", "age_ms", "change", "encode_still"]
+__all__ = [
+    "Capture",
+    "CaptureCounters",
+    "CapturedPicture",
+    "Frame",
+    "NativeFeed",
+    "age_ms",
+    "change",
+    "encode_still",
+    "encoder_in_use",
+]
+
+Encoder = Literal["auto", "turbo", "native"]
 
 
 def encode_still(frame: Frame, *, max_size: tuple[int, int] = (640, 360), quality: int = 80) -> EncodedStill:
@@ -43,6 +65,11 @@ def encoded_still(picture: EncodedPicture) -> EncodedStill:
         luma_deviation=picture.luma_deviation,
         dhash=picture.dhash,
     )
+
+
+def encoder_in_use(encoder: Encoder) -> str:
+    """Say what a setting comes to on this machine: ``turbo``, or ``native`` and its instruction set in brackets."""
+    return encoder_name(encoder)
 
 
 def age_ms(captured: CapturedPicture) -> float:
@@ -85,19 +112,26 @@ class Capture:
     and the object may be let go of.
     """
 
-    def __init__(self, *, workers: int = 1, report_missed: bool = False) -> None:
+    def __init__(self, *, workers: int = 1, report_missed: bool = False, encoder: Encoder = "auto") -> None:
         """Describe a capture; nothing runs before ``start``.
 
         Args:
             workers: threads that make stills, 1 to 64; one more opens the gates.
             report_missed: let ``take`` also tell of ticks that brought no still; ``missed`` says why then.
+            encoder: what makes the JPEGs, as ``CaptureConfig.encoder``.
         """
-        self._sampler = Sampler(workers=workers, report_missed=report_missed)
+        self._sampler = Sampler(workers=workers, report_missed=report_missed, encoder=encoder)
+        self._encoder = encoder_in_use(encoder)
 
     @property
     def in_child(self) -> bool:
         """Whether this process got the object by a fork, and so none of the threads that work with it."""
         return self._sampler.in_child
+
+    @property
+    def encoder(self) -> str:
+        """What makes the JPEGs; see ``encoder_in_use``."""
+        return self._encoder
 
     def start(self) -> None:
         """Start the sampler's threads.

@@ -32,6 +32,7 @@ _OTHER: Final = "other"
 _STATUS: Final = re.compile(r"(?:status |HTTP)[1-5][0-9]{2}")
 _MISSED: Final = frozenset({"no_frame", "late", "closed", "encode_failed", "queue_full"})
 _REFUSED: Final = frozenset({"closed", "not_a_frame", "no_slot", "slot_too_small", "no_memory"})
+_ENCODERS: Final = frozenset({"turbo", "native (AVX-512)", "native (AVX2)", "native (reference)"})
 _CAPS: Final = ("max_bytes", "max_files", "max_age", "min_free", "max_feed_share")
 _DROPPED: Final = frozenset(_CAPS) | {f"{cap}_{state}" for cap in _CAPS for state in State}
 _CALLBACK: Final = frozenset(
@@ -123,6 +124,7 @@ _FAMILIES: Final = (
     ),
     _Delays("lateness_seconds", "From a tick's due time to the push of its frame.", lambda stats: stats.lateness),
     _Delays("frame_age_seconds", "From a frame's push until its still is begun.", lambda stats: stats.frame_age),
+    _Family("gauge", "encoder_info", "1 for what makes JPEGs.", lambda stats: {stats.encoder: 1}, "encoder", _ENCODERS),
     _Family("gauge", "queued_stills", "Stills between encoder and spool.", lambda stats: stats.queued),
     _Family("counter", "spooled_stills", "Stills put into the spool.", lambda stats: stats.spooled),
     _Family("counter", "spool_failures", "Stills that could not be spooled.", lambda stats: stats.spool_failed),

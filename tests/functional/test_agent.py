@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import stillcast
+from stillcast.capture import Encoder, encoder_in_use
 from stillcast.receiver import Receiver
 from support.agents import GREY, Host, settings, stored
 from support.stills import wait_until
@@ -214,6 +215,28 @@ def test_as_many_threads_make_stills_as_the_settings_say(tmp_path: Path, workers
     with stillcast.Agent(settings(tmp_path, capture={"workers": workers})):
         wait_until(lambda: (threads("stillcast-still"), threads("stillcast-timer")) == (workers, 1))
     wait_until(lambda: (threads("stillcast-still"), threads("stillcast-timer")) == (0, 0))
+
+
+@pytest.mark.parametrize("encoder", ["auto", "turbo", "native"])
+def test_the_figures_say_which_encoder_is_in_use(tmp_path: Path, encoder: Encoder) -> None:
+    with stillcast.Agent(settings(tmp_path, capture={"encoder": encoder})) as agent:
+        assert agent.stats().encoder == encoder_in_use(encoder)
+
+
+def test_agents_with_different_encoders_store_the_same_bytes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    frame = stillcast.Frame.from_array(rng.integers(0, 256, (150, 202, 3), dtype=np.uint8), "BGR24")
+    stills = {}
+    for encoder in ("turbo", "native"):
+        root = tmp_path / encoder
+        with stillcast.Agent(settings(root, capture={"encoder": encoder, "interval": 3600})) as agent:
+            feed = agent.open_feed("lobby", "91")
+            with Host(feed, frame=frame):
+                still = feed.snapshot(10)
+            assert agent.flush(10)
+        stills[encoder] = (root / "stills" / still.object_key).read_bytes()
+    assert stills["native"] == stills["turbo"]
+    assert Image.open(io.BytesIO(stills["native"])).size == (202, 150)
 
 
 @pytest.mark.parametrize("name", ["a/b/../c", "..", "\U0001f600", "new\nline\0", "x" * 60, "__uid_s_", "%41", "Zoë"])

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from stillcast.callbacks import new_request_id
+from stillcast.capture import Encoder, encoder_in_use
 from stillcast.naming import format_object_key, new_sid, parse_object_key
 from stillcast.receiver import Receiver
 from stillcast.spool import Spool, State
@@ -90,7 +91,7 @@ def test_every_problem_of_the_settings_is_one_line() -> None:
 
 # check
 
-GOOD = [("settings", "ok"), ("spool", "ok")]
+GOOD = [("settings", "ok"), ("encoder", "ok"), ("spool", "ok")]
 
 
 def steps_of(stdout: str) -> list[tuple[str, ...]]:
@@ -124,8 +125,8 @@ def test_check_says_what_is_wrong_with_the_callback(tmp_path: Path) -> None:
         ("callback", "FAILED"),
         ("rights", "skipped"),
     ]
-    assert "callback.url: " in told["steps"][3]["detail"]
-    assert "\n" not in told["steps"][3]["detail"]
+    assert "callback.url: " in told["steps"][4]["detail"]
+    assert "\n" not in told["steps"][4]["detail"]
 
 
 def test_check_says_what_is_wrong_with_the_store_and_announces_nothing(tmp_path: Path) -> None:
@@ -135,7 +136,19 @@ def test_check_says_what_is_wrong_with_the_store_and_announces_nothing(tmp_path:
         assert receiver.received == []
     assert done.returncode == 1
     assert steps_of(done.stdout) == [*GOOD, ("store", "FAILED"), ("callback", "skipped"), ("rights", "skipped")]
-    assert str(tmp_path / "stills") in done.stdout.splitlines()[2]
+    assert str(tmp_path / "stills") in done.stdout.splitlines()[3]
+
+
+@pytest.mark.parametrize("encoder", ["auto", "turbo", "native"])
+def test_check_says_which_encoder_is_in_use(tmp_path: Path, encoder: Encoder) -> None:
+    file = settings(tmp_path)
+    env = {"STILLCAST_CAPTURE_ENCODER": encoder}
+    lines = stillcast("check", "-c", file, env=env).stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith("encoder")]
+    assert line.split(maxsplit=2) == ["encoder", "ok", encoder_in_use(encoder)]
+    told = json.loads(stillcast("check", "--json", "-c", file, env=env).stdout)
+    (step,) = [step for step in told["steps"] if step["step"] == "encoder"]
+    assert (step["status"], step["detail"]) == ("ok", encoder_in_use(encoder))
 
 
 def spool_step(tmp_path: Path, more: str = "", status: int = 0) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stillcast.capture import encoder_in_use
 from stillcast.naming import parse_object_key
 from stillcast.receiver import Receiver
 from support.cli import running, settings, stillcast
@@ -47,6 +48,7 @@ def test_files_are_captured_to_their_end_and_every_tick_has_its_account(tmp_path
     assert told["sources"][1]["frames"] == 250
     agent = told["agent"]
     assert_accounted(agent)
+    assert agent["encoder"] == encoder_in_use("auto")
     assert agent["stills"] == agent["stored"] == agent["announced"] >= 25
     stored = keys_in(tmp_path / "stills")
     assert stored == {still.object_key for still in announced}

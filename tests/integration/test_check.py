@@ -57,7 +57,7 @@ def check(file: Path, *arguments: str) -> CompletedProcess[str]:
     return done
 
 
-STEPS = ("settings", "spool", "store", "callback", "rights")
+STEPS = ("settings", "encoder", "spool", "store", "callback", "rights")
 
 
 def steps_of(done: CompletedProcess[str]) -> dict[str, tuple[str, str]]:
@@ -75,7 +75,7 @@ def failed_line(done: CompletedProcess[str], step: str) -> str:
     assert (done.returncode, done.stderr) == (1, "")
     steps = steps_of(done)
     expected = {"store": ["FAILED", "skipped", "skipped"], "callback": ["ok", "FAILED", "warning"]}[step]
-    assert [status for status, _ in steps.values()] == ["ok", "ok", *expected]
+    assert [status for status, _ in steps.values()] == ["ok", "ok", "ok", *expected]
     return steps[step][1]
 
 
@@ -90,7 +90,7 @@ def test_with_the_policy_of_the_readme_a_canary_is_in_the_bucket_and_announced(
     file = s3_settings(tmp_path, store, receiver.url, {"storage": {"prefix": ["canary0"], **PUTTER}})
     done = check(file)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [status for status, _ in steps_of(done).values()] == ["ok"] * 5
+    assert [status for status, _ in steps_of(done).values()] == ["ok"] * 6
     assert receiver.problems == []
     assert_bucket_is_as_announced(store, "canary0", receiver.received)
     (announced,) = receiver.received
@@ -121,8 +121,8 @@ def test_a_key_that_can_do_more_than_put_is_warned_of_and_cleans_up_after_itself
     assert done.returncode == 0, "a warning is no failure"
     told = json.loads(done.stdout)
     assert told["ok"] is True
-    assert [step["status"] for step in told["steps"]] == ["ok"] * 4 + ["warning"]
-    rights = told["steps"][4]["detail"]
+    assert [step["status"] for step in told["steps"]] == ["ok"] * 5 + ["warning"]
+    rights = told["steps"][5]["detail"]
     assert f"may do more than put: {excess}: " in rights
     assert POLICY.format(prefix) in rights
     assert len(receiver.received) == 1, "it is announced before it is removed"
@@ -147,7 +147,7 @@ def test_json_says_the_same_for_a_program(store: S3Server, receiver: Receiver, t
     told = json.loads(done.stdout)
     assert (done.returncode, told["ok"]) == (1, False)
     assert tuple(step["step"] for step in told["steps"]) == STEPS
-    failed = told["steps"][2]
+    failed = told["steps"][3]
     assert (failed["status"], failed["kind"], failed["code"]) == ("FAILED", "destination", "SignatureDoesNotMatch")
 
 
@@ -279,5 +279,5 @@ def test_a_clock_that_is_off_is_told_though_the_store_takes_the_canary(
         done = check(s3_settings(tmp_path, store, receiver.url, {"storage": storage}))
     assert done.returncode == 0
     steps = steps_of(done)
-    assert [status for status, _ in steps.values()] == ["ok", "ok", "warning", "ok", "ok"]
+    assert [status for status, _ in steps.values()] == ["ok", "ok", "ok", "warning", "ok", "ok"]
     assert re.search(rf"but this clock is (29[5-9]|30[0-5]) s {words}: set it \(NTP\)", steps["store"][1])

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stillcast.agent import Agent, AgentStats
 from stillcast.callbacks.notifier import _reason
+from stillcast.capture import Encoder, encoder_in_use
 from stillcast.cli.metrics_server import HealthWatch, parse_place
 from stillcast.errors import ConfigError
 from stillcast.histograms import Histogram
@@ -27,7 +28,8 @@ DELAYS = Histogram(bounds_ms=(1.0, 5.0, 40.0), counts=(7, 0, 80, 3), sum_ms=2500
 
 def quiet(kind: str) -> object:
     """What a figure of a type is while nothing happens."""
-    return NO_DELAYS if kind == "Histogram" else {} if "Mapping" in kind else None if "None" in kind else 0
+    figures = {"Histogram": NO_DELAYS, "str": "turbo"}
+    return figures.get(kind, {} if "Mapping" in kind else None if "None" in kind else 0)
 
 
 QUIET = AgentStats(**{field.name: quiet(str(field.type)) for field in fields(AgentStats)})
@@ -41,6 +43,7 @@ BUSY = replace(
     missed_snapshots={"queue_full": 2},
     lateness=DELAYS,
     frame_age=DELAYS,
+    encoder="native (AVX2)",
     spooled=90,
     waiting_store=5,
     waiting_announce=4,
@@ -109,6 +112,17 @@ def test_names_have_their_prefix_and_counters_their_suffix() -> None:
         assert family.documentation.endswith(".")
         assert all(sample.name.endswith("_total") == (family.type == "counter") for sample in family.samples)
         assert family.name.endswith("_seconds") or family.type != "histogram"
+
+
+def test_the_encoder_in_use_is_a_label_of_one_series() -> None:
+    told = {name: value for name, value in samples(BUSY).items() if "encoder" in name}
+    assert told == {"stillcast_encoder_info{encoder=native (AVX2)}": 1}
+
+
+@pytest.mark.parametrize("encoder", ["auto", "turbo", "native"])
+def test_every_encoder_that_this_machine_can_use_keeps_its_name(encoder: Encoder) -> None:
+    name = encoder_in_use(encoder)
+    assert samples(replace(QUIET, encoder=name))[f"stillcast_encoder_info{{encoder={name}}}"] == 1
 
 
 def test_delays_are_histograms_in_seconds_whose_buckets_count_the_shorter_ones_too() -> None:

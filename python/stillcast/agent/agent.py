@@ -60,7 +60,7 @@ class Agent:
     def _build(self) -> None:
         config = self._config
         reports = config.callback.report_failures and config.callback.url is not None
-        self._capture = Capture(workers=config.capture.workers, report_missed=reports)
+        self._capture = Capture(workers=config.capture.workers, report_missed=reports, encoder=config.capture.encoder)
         self._listeners = Listeners(self._listeners.functions)
         self._spool = Spool.of(config.spool)
         power_safe = config.spool.durability == "power"
@@ -256,6 +256,7 @@ class Agent:
         """
         self._refuse_child()
         return _stats(
+            self._capture.encoder,
             self._capture.counters(),
             self._collector,
             self._listeners,
@@ -290,7 +291,7 @@ class Agent:
 
 
 def _stats(
-    captured: CaptureCounters, collector: Collector, listeners: Listeners, delivered: DeliveryStats
+    encoder: str, captured: CaptureCounters, collector: Collector, listeners: Listeners, delivered: DeliveryStats
 ) -> AgentStats:
     tally = collector.tally()
     snapshots = captured.snapshot_stills + tally.shown_again
@@ -306,6 +307,7 @@ def _stats(
         missed_snapshots=captured.missed_snapshots,
         lateness=captured.lateness,
         frame_age=captured.frame_age,
+        encoder=encoder,
         queued=captured.queued,
         spooled=tally.spooled,
         spool_failed=tally.spool_failed,

@@ -32,6 +32,8 @@ class AgentStats:
         lateness: of stills for a tick: from the time at which it was due to the push of the frame that it shows.
         frame_age: of stills for a tick or a snapshot: from the push of the frame until its still is begun. Both have
             every still that was made, those included that a full queue dropped.
+        encoder: what makes the JPEGs on this machine: ``turbo``, or ``native`` and its instruction set in brackets, as
+            ``native (AVX2)`` (``capture.encoder``).
         queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
@@ -68,6 +70,7 @@ class AgentStats:
     missed_snapshots: Mapping[str, int]
     lateness: Histogram
     frame_age: Histogram
+    encoder: str
     queued: int
     spooled: int
     spool_failed: int

@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from stillcast.callbacks import Notifier, build_body, new_request_id
-from stillcast.capture import Frame, encode_still
+from stillcast.capture import Frame, encode_still, encoder_in_use
 from stillcast.cli.check_spool import look_at_spool
 from stillcast.cli.status import FAILED
 from stillcast.config import AgentConfig
@@ -37,7 +37,7 @@ class StepResult:
     """How one step went.
 
     Attributes:
-        step: ``settings``, ``spool``, ``store``, ``callback`` or ``rights``.
+        step: ``settings``, ``encoder``, ``spool``, ``store``, ``callback`` or ``rights``.
         status: ``ok``, ``warning``, ``FAILED`` or ``skipped``.
         detail: one line: what was done, or what is wrong and the way out.
         kind: of a failure of the store, as the delivery would take it: ``passing``, ``destination``, ``item``.
@@ -77,6 +77,7 @@ def run_check(config_path: Path | None, *, as_json: bool) -> None:
 
 def _steps(config: AgentConfig, config_path: Path | None) -> Iterator[StepResult]:
     yield StepResult(step="settings", status="ok", detail=f"{config_path or 'defaults and environment'}")
+    yield StepResult(step="encoder", status="ok", detail=encoder_in_use(config.capture.encoder))
     yield _try("spool", lambda: look_at_spool(config.spool))
     still = _canary_still()
     item = _canary(config, still)
