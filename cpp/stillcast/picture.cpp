@@ -59,7 +59,8 @@ void Plane::resize(int width, int height) {
   height_ = height;
   stride_ = round_up(width, kRowBytes);
   padded_height_ = round_up(height, kBlock);
-  if (offset(padded_height_) > samples_.size()) samples_.resize(offset(padded_height_));
+  const size_t wanted = offset(padded_height_) + kRowBytes;
+  if (wanted > samples_.size()) samples_.resize(wanted);
 }
 
 void Plane::pad_edges() noexcept {

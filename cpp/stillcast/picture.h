@@ -13,8 +13,8 @@ namespace stillcast {
 struct Kernels;
 
 // A plane of bytes that owns its memory. Rows are padded to whole vectors of 64 bytes, so that kernels may write past
-// their end, and the plane to whole blocks of 16 rows, so that the JPEG encoder reads whole MCUs in place. The memory
-// grows and is kept: no allocation once warm.
+// their end and read any vector that begins in them, and the plane to whole blocks of 16 rows, so that the JPEG encoder
+// reads whole MCUs in place. The memory grows and is kept: no allocation once warm.
 class Plane {
  public:
   void resize(int width, int height);

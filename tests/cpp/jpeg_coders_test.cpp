@@ -4,11 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <new>
 #include <ostream>
 #include <random>
 #include <span>
 #include <vector>
 
+#include "allocations.h"
 #include "stillcast/jpeg/coder.h"
 #include "stillcast/jpeg/native_encoder.h"
 #include "stillcast/jpeg/turbo_encoder.h"
@@ -134,7 +136,61 @@ TEST_P(EveryCoder, OneObjectServesPicturesOfAnySizeInTurn) {
 TEST_P(EveryCoder, RefusesAPictureWithoutSamples) {
   std::span<const uint8_t> jpeg;
   EXPECT_EQ(native_.encode(Picture(), 80, jpeg).message(),
-            "JPEG encoder: a picture of 0x0: each side has to be 1 to 65535");
+            "JPEG encoder: a picture of 0x0: each side has to be 2 to 65500");
+}
+
+TEST_P(EveryCoder, WorksOnAfterThereWasNoMemory) {
+  const Picture small = Painter(Look::kNoise, 1).paint({32, 32});
+  const Picture large = Painter(Look::kNoise, 2).paint({640, 480});
+  const Bytes before = encoded(native_, small, 90);
+  {
+    const testing::NoMemory none(16 * 1024);
+    std::span<const uint8_t> jpeg;
+    EXPECT_THROW(static_cast<void>(native_.encode(large, 90, jpeg)), std::bad_alloc);
+  }
+  EXPECT_EQ(encoded(native_, small, 90), before);
+  expect_same(large, 90);
+}
+
+// A row of MCUs in memory that ends where it has to be readable, listed and written into rooms that end where their
+// margins do: ASan sees a loop that goes on.
+TEST_P(EveryCoder, StaysWithinItsMargins) {
+  const Coder& coder = GetParam();
+  Quantisers quantisers;
+  for (const Kind kind : {Kind::kLuma, Kind::kChroma}) {
+    quantisers[static_cast<size_t>(kind)].build(kind, 100, coder.column_order);
+  }
+  for (const int mcus : {1, 2, 3}) {
+    const int columns = (mcus + 1) / 2 * 32;
+    std::mt19937 random(static_cast<uint32_t>(mcus));
+    Bytes luma(static_cast<size_t>(16 * columns));
+    Bytes cb(static_cast<size_t>(8 * columns / 2));
+    Bytes cr(cb.size());
+    for (Bytes* plane : {&luma, &cb, &cr}) {
+      for (uint8_t& sample : *plane) sample = static_cast<uint8_t>(random() % 2 * 255);
+    }
+    const McuRow row{luma.data(), cb.data(), cr.data(), columns, columns / 2, mcus, 2 * mcus, true};
+    std::array<int, 3> last_dc{};
+    const auto blocks = static_cast<size_t>(6 * mcus);
+    std::vector<uint16_t> codes(blocks * kBlockCodesMax + kListMargin);
+    uint16_t* end = coder.list_row(row, quantisers, last_dc, codes.data());
+    // All again, but with no more room than what was listed needs.
+    const auto listed = static_cast<size_t>(end - codes.data());
+    ASSERT_LE(listed, blocks * kBlockCodesMax);
+    std::vector<uint16_t> exact(listed + kListMargin);
+    last_dc = {};
+    end = coder.list_row(row, quantisers, last_dc, exact.data());
+    ASSERT_EQ(end, exact.data() + listed);
+    Bytes bits(blocks * kBlockBytesMax + kBytesMargin);
+    BitRest rest;
+    uint8_t* bits_end = coder.write_bits(standard_codes(), exact.data(), end, rest, bits.data());
+    bits.resize(static_cast<size_t>(bits_end - bits.data()) + kBytesMargin);
+    bits.shrink_to_fit();
+    bits_end = bits.data() + bits.size() - kBytesMargin;
+    const auto full = static_cast<size_t>(std::count(bits.data(), bits_end, 0xFF));
+    Bytes stuffed(static_cast<size_t>(bits_end - bits.data()) + full + kBytesMargin);
+    EXPECT_EQ(coder.stuff(bits.data(), bits_end, stuffed.data()), stuffed.data() + stuffed.size() - kBytesMargin);
+  }
 }
 
 std::vector<Coder> all_coders() {
@@ -152,7 +208,7 @@ std::string name_of(const ::testing::TestParamInfo<Coder>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Jpeg, EveryCoder, ::testing::ValuesIn(all_coders()), name_of);
 
-// The levels of a row of MCUs in the codes of the list, and what a list comes to.
+// What the levels of one block come to in the list.
 class ListTest : public ::testing::Test {
  protected:
   static Block block_of(std::initializer_list<std::pair<int, int>> levels) {
@@ -208,6 +264,24 @@ TEST(LongRun, IsSixteenZerosBeforeALevel) {
     }
   }
   EXPECT_FALSE(has_long_run(0));
+}
+
+// A quotient, rounded half up.
+TEST(Quantiser, DividesByEveryStep) {
+  for (const int quality : {1, 10, 50, 80, 100}) {
+    Quantiser quantiser;
+    quantiser.build(Kind::kLuma, quality, kInOrder);
+    for (size_t i = 0; i < kBlockSamples; ++i) {
+      const Quantiser::Row& row = quantiser.rows[i / kBlockSize];
+      const size_t column = i % kBlockSize;
+      const uint32_t divisor = 8U * quantiser.steps[i];
+      for (uint32_t magnitude = 0; magnitude <= 8192; ++magnitude) {
+        const uint32_t product = (magnitude + row.bias[column]) * row.reciprocal[column] >> 16;
+        ASSERT_EQ(product * row.scale[column] >> 16, (magnitude + divisor / 2) / divisor)
+            << magnitude << "/" << divisor;
+      }
+    }
+  }
 }
 
 TEST(CodeTable, NoCodeWritesMoreThanItsBits) {

@@ -1,6 +1,6 @@
-// libFuzzer: every set of the encoder's loops writes what libjpeg-turbo writes, whatever the picture, and touches no
-// byte beside its own (the preset builds with ASan and UBSan). An input is quality, width, height and how its other
-// bytes become samples.
+// libFuzzer: every set of the encoder's loops writes what libjpeg-turbo writes, whatever the picture. The preset builds
+// with ASan and UBSan; that the loops stay within their margins is tested with exact rooms in jpeg_coders_test.cpp. An
+// input is quality, width, height and how its other bytes become samples.
 
 #include <cstddef>
 #include <cstdint>

@@ -17,7 +17,7 @@
 
 #define INLINE HWY_INLINE
 
-HWY_PUSH_ATTRIBUTES("avx2,bmi,bmi2,lzcnt,popcnt")
+HWY_PUSH_ATTRIBUTES("avx2,bmi,bmi2,popcnt")
 
 namespace stillcast::jpeg {
 
@@ -82,22 +82,21 @@ constexpr int place_of(int row, int column) noexcept {
 INLINE void load_blocks(const uint8_t* samples, ptrdiff_t stride, V* rows) {
   for (int k = 0; k < 4; ++k, samples += stride) {
     const auto* first = reinterpret_cast<const __m128i*>(samples);
-    const auto* fourth = reinterpret_cast<const __m128i*>(samples + 4 * stride);
-    rows[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(first)), _mm_loadu_si128(fourth), 1);
+    const auto* fifth = reinterpret_cast<const __m128i*>(samples + 4 * stride);
+    rows[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(first)), _mm_loadu_si128(fifth), 1);
   }
 }
 
 // The levels that are not zero, and their places, both pushed together.
 struct PairBlock : Block {
   unsigned count;
-  uint8_t place_before;  // of the first one: that of DC
-  std::array<uint8_t, 96> places;
+  std::array<uint8_t, 96> places;  // from the second one on; the first is that of DC
   std::array<int8_t, 80> packed;
 };
 using PairOfMcus = std::array<PairBlock, 12>;
 
-// Two rows of 8 bytes hold 16 of the 64 levels, and each quarter of the zigzag takes some of each such pair. Where
-// from, or 0x80 for none.
+// Two rows of 8 bytes hold 16 of the 64 levels. Where in them each quarter of the zigzag finds what it takes of such a
+// pair; 0x80 where it takes nothing.
 using Orders = std::array<std::array<std::array<uint8_t, 16>, 4>, 4>;  // by quarter, then by pair of rows
 constexpr Orders kOrders = [] {
   Orders orders{};
@@ -181,12 +180,12 @@ INLINE void pack(PairBlock& block) {
     const __m128i levels = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&block.levels[i]));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(&block.packed[count]), _mm_shuffle_epi8(levels, members));
     const __m128i places = _mm_add_epi8(members, _mm_set1_epi8(static_cast<char>(i)));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(&block.places[count]), places);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(&block.places[1 + count]), places);
     count += static_cast<unsigned>(std::popcount(set));
   }
-  block.place_before = 0;
+  block.places[0] = 0;
   block.packed[count] = 0;
-  block.places[count] = static_cast<uint8_t>(std::bit_width(nonzero | 1) + 1);
+  block.places[1 + count] = static_cast<uint8_t>(std::bit_width(nonzero | 1) + 1);
   block.count = count;
 }
 
@@ -219,8 +218,8 @@ INLINE uint16_t* list_block(Kind kind, const PairBlock& block, int& last_dc, uin
     return list_ac(kind, block, codes);
   const V first = all16(first_code(kind) + kAcCodes - 1);
   const auto list = [&](size_t at) {
-    const auto* places = reinterpret_cast<const __m128i*>(&block.places[at]);
-    const auto* before = reinterpret_cast<const __m128i*>(&block.places[at] - 1);
+    const auto* places = reinterpret_cast<const __m128i*>(&block.places[at + 1]);
+    const auto* before = reinterpret_cast<const __m128i*>(&block.places[at]);
     const auto* levels = reinterpret_cast<const __m128i*>(&block.packed[at]);
     const __m128i apart = _mm_sub_epi8(_mm_loadu_si128(places), _mm_loadu_si128(before));
     const V level = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(levels)), 4);

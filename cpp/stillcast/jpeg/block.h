@@ -9,12 +9,12 @@ namespace stillcast::jpeg {
 
 // A block that was transformed and quantised, its 64 levels from the lowest frequency to the highest.
 struct Block {
-  // Of AC; the first place is not used. Those of 8 bits unless one of them does not fit.
+  // Of AC; the first place is not used. In 8 bits unless the block is wide.
   alignas(64) std::array<int8_t, kBlockSamples> levels;
   std::array<int16_t, kBlockSamples> wide_levels;
   uint64_t nonzero;  // a bit a level, the lowest for the first; that of DC means nothing
   int dc;
-  bool wide;
+  bool wide;  // a level does not fit into 8 bits, of this block or of another one in the same vector
 
   [[nodiscard]] uint64_t nonzero_ac() const noexcept { return nonzero & ~uint64_t{1}; }
 };

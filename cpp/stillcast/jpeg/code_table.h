@@ -10,11 +10,12 @@ namespace stillcast::jpeg {
 // Note [Two phases]
 // Entropy coding walks from one coefficient that is not zero to the next and writes, for each, a Huffman code and some
 // more bits. Done block by block, each block ends a loop at a number of rounds that nobody can foretell, and a core
-// that guessed wrong throws away what it had begun: with the standard way that is where most of the time goes.
+// that guessed wrong throws away what it had begun.
 //
-// So it is done in two phases for a whole row of MCUs. The first lists *codes*, each 16 bits wide, without branches: a
-// level and the run of zeros before it are one number, level * 16 + run. The second takes the list in one long loop,
-// four codes at a time, and looks up in one table what each of them writes. The loop's length is that of the list.
+// So it is done in two phases for a whole row of MCUs. The first lists *codes*, each 16 bits wide, and hardly ever
+// branches on what is in a block: a level and the run of zeros before it are one number, level * 16 + run. The second
+// takes the list in one long loop, four codes at a time, and looks up in one table what each of them writes. The loop's
+// length is that of the list.
 //
 // The codes of luma come first, then those of chroma, then what no single code can say:
 //
@@ -41,7 +42,8 @@ constexpr int first_code(Kind kind) noexcept { return static_cast<int>(kind) * k
 [[nodiscard]] int size_of(int level) noexcept;
 [[nodiscard]] uint32_t extra_bits(int level) noexcept;
 
-// What each code writes: bits << kLengthBits | length. 26 bits at most, a code of 16 and a magnitude of 10.
+// What each code writes: bits << kLengthBits | length. A coefficient comes to 26 bits at most, a Huffman code of 16 and
+// a magnitude of 10.
 constexpr int kLengthBits = 6;
 constexpr uint32_t kLengthMask = (1U << kLengthBits) - 1;
 constexpr int kCodeBitsMax = 26;

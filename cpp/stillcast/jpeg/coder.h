@@ -12,7 +12,8 @@
 
 namespace stillcast::jpeg {
 
-// 16 rows of luma and 8 of each chroma, all of which can be read, as can columns up to the next multiple of 32.
+// 16 rows of luma and 8 of each chroma, all of which can be read; so can their columns up to the next whole pair of
+// MCUs, 32 of luma and 16 of chroma.
 struct McuRow {
   const uint8_t* luma;
   const uint8_t* cb;

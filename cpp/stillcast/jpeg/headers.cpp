@@ -47,7 +47,7 @@ void write_frame(Writer& to, Size size) noexcept {
   to.word(size.height);
   to.word(size.width);
   to.byte(3);
-  to.bytes({1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1});  // of each component: name, subsampling, quantiser
+  to.bytes({1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1});  // of each component: name, sampling factors, quantiser
 }
 
 void write_codes(Writer& to, int id, const HuffmanSpec& spec) noexcept {

@@ -1,13 +1,15 @@
 // The way along a row of MCUs, two at a time. Included by each set of kernels inside its own namespace and target,
 // after
 //
+//   PairBlock, a Block and what else that set keeps of one;
+//   PairOfMcus, twelve of them: luma of the first MCU, of the second, Cb of both, Cr of both;
 //   void transform_pair(const McuRow& row, int mcu, const Quantisers& quantisers, PairOfMcus& blocks);
-//   uint16_t* list_block(Kind kind, const Block& block, int& last_dc, uint16_t* codes);
+//   uint16_t* list_block(Kind kind, const PairBlock& block, int& last_dc, uint16_t* codes);
 
-// As dark as the one before, and nothing else.
+// Of luma: as dark as the one before, and nothing else.
 inline uint16_t* list_missing_block(uint16_t* codes) noexcept {
-  *codes++ = kDcCodes;
-  *codes++ = kEndOfBlock;
+  *codes++ = static_cast<uint16_t>(first_code(Kind::kLuma) + kDcCodes);
+  *codes++ = static_cast<uint16_t>(first_code(Kind::kLuma) + kEndOfBlock);
   return codes;
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kMcuSize = 16;  // of luma, either way
 constexpr int kMcuBlocks = 6;
-constexpr int kLongestSide = 65535;
+constexpr int kShortestSide = 2;
+constexpr int kLongestSide = 65500;  // libjpeg's
 
 constexpr int divided_up(int value, int by) noexcept { return (value + by - 1) / by; }
 
@@ -51,9 +52,9 @@ NativeEncoder::NativeEncoder(const Coder& coder) : coder_(coder), table_(standar
 
 Status NativeEncoder::encode(const Picture& picture, int quality, std::span<const uint8_t>& jpeg) {
   const Size size{picture.width(), picture.height()};
-  if (std::min(size.width, size.height) < 1 || std::max(size.width, size.height) > kLongestSide) {
+  if (std::min(size.width, size.height) < kShortestSide || std::max(size.width, size.height) > kLongestSide) {
     return Status::error("JPEG encoder: a picture of " + std::to_string(size.width) + "x" +
-                         std::to_string(size.height) + ": each side has to be 1 to 65535");
+                         std::to_string(size.height) + ": each side has to be 2 to 65500");
   }
   set_quality(quality);
   start(picture);

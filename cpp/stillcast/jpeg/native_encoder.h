@@ -29,7 +29,7 @@ class NativeEncoder final : public JpegEncoder {
   template <typename T>
   class Room {
    public:
-    // Keeps the first `used`, and makes room for `wanted` in all. What is new is zero.
+    // Keeps the first `used`, and makes room for `wanted` in all.
     void reserve(size_t wanted, size_t used = 0);
     [[nodiscard]] T* data() noexcept { return memory_.get(); }
 
@@ -45,7 +45,7 @@ class NativeEncoder final : public JpegEncoder {
 
   const Coder& coder_;
   const CodeTable& table_;
-  int quality_ = 0;
+  int quality_ = -1;  // none yet
   Quantisers quantisers_;
   Room<uint16_t> codes_;
   Room<uint8_t> bits_;

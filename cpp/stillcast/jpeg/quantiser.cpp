@@ -17,7 +17,7 @@ struct Division {
   uint16_t scale;
 };
 
-// The reciprocal has 16 bits that count, whatever the divisor; where it was rounded down, so is half a divisor.
+// The reciprocal has 16 bits that count, whatever the divisor. Where it was rounded down, the bias makes up for it.
 Division division_by(uint32_t divisor) noexcept {
   int bits = 16 + static_cast<int>(std::bit_width(divisor)) - 1;
   uint32_t reciprocal = (1U << bits) / divisor;

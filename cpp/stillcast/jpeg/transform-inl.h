@@ -25,12 +25,13 @@ INLINE Products multiplied(Products start, V a, V b, int of_a, int of_b) {
   return {multiply_add(start.low, zip_low16(a, b), factors), multiply_add(start.high, zip_high16(a, b), factors)};
 }
 
-// All coefficients of lines whose lanes are side by side but 0 and 4, which need no multiplication.
+// Coefficients 1 to 3 and 5 to 7 of as many lines as there are lanes; 0 and 4 are sums, and left to the caller.
+// `outer_step` and `inner_step` are the sums of mirrored samples 0 and 1 less those of 3 and 2.
 template <int kScale>
-INLINE void transform_lines(V outer, V inner, const V* difference, Products* to) {
+INLINE void transform_lines(V outer_step, V inner_step, const V* difference, Products* to) {
   const V half = all32(1 << 15);
   for (size_t i = 0; i < 2; ++i) {
-    to[2 + 4 * i] = multiplied(half, inner, outer, kScale * kEvenMatrix[i][1], kScale * kEvenMatrix[i][0]);
+    to[2 + 4 * i] = multiplied(half, inner_step, outer_step, kScale * kEvenMatrix[i][1], kScale * kEvenMatrix[i][0]);
   }
   for (size_t i = 0; i < 4; ++i) {
     const auto& matrix = kOddMatrix[i];

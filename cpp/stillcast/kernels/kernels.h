@@ -59,8 +59,8 @@ struct Kernels {
   // Both: `pairs` is half the picture's width.
   void (*convert_ycc)(const YccTransform& transform, const ScaledRows& from, int pairs, const PictureRows& to) noexcept;
   void (*convert_rgb)(const RgbTransform& transform, const ScaledRows& from, int pairs, const PictureRows& to) noexcept;
-  // Stretch i ends before column ends[i], and begins where the one before ends; the last one is at the row's end. None
-  // is shorter than nothing. The row is padded as those that are written are.
+  // Stretch i ends before column ends[i], and begins where the one before ends; the last one is at the row's end. May
+  // read a vector that begins in the row.
   LumaSums (*sum_luma)(const uint8_t* row, const std::array<int, LumaSums::kStretches>& ends) noexcept;
   // Of a block of 16x16: row i becomes column i. Strides may be negative.
   void (*transpose_block)(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, ptrdiff_t to_stride) noexcept;
