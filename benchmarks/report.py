@@ -10,6 +10,7 @@ from benchmarks.claims import LIBYUV, Claim, best_python, claims, name_of
 from benchmarks.measure import READ
 from benchmarks.peers import FLOOR, OURS, PEERS
 from benchmarks.ratios import paired, spread
+from benchmarks.timing import WARM_UPS
 
 Result = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ HEAD = """# What a still costs, and what it is worth
 Made by `{command}` on {date}; do not edit. Figures of one run compare, figures of two machines or two moments do not.
 
 Every contender made the same stills on one core, taking turns in {rounds} rounds or more. In each turn every still is
-made once untimed before, so that frames, code and tables are where they are in a host whose frames were just decoded.
+made {warm_ups} times untimed before, so that frames, code and tables are as near for all contenders.
 The floor is one read of the source and libjpeg-turbo's encode of the small picture, scaled beforehand. CPU is that of
 the whole process. A ratio is the median of the ratios of the rounds; in brackets its quartiles. A peer that leaves the
 limited range has fewer bits to code, and so may come near the floor or below.
@@ -37,7 +38,7 @@ PLOTS = {
 
 def report(results: Mapping[str, Any], plots: Iterable[str] = PLOTS) -> str:
     parts = [
-        HEAD.format(command=results["command"], date=results["date"], rounds=fewest_rounds(results)),
+        HEAD.format(command=results["command"], date=results["date"], rounds=fewest_rounds(results), warm_ups=WARM_UPS),
         "## Machine\n",
         table(("what", "is"), results["machine"].items()),
         "## Wanted and got\n",

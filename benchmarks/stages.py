@@ -12,7 +12,7 @@ from benchmarks.cases import QUALITY, Case, Size
 from benchmarks.frames import SourceFrame, source_frames
 
 FRAME_FILES = Path(__file__).parents[1] / "build" / "bench" / "frames"
-STAGES = ("whole", "scale", "colour", "encode", "luma")
+STAGES = ("whole", "scale", "colour", "encode", "encode-turbo", "encode-avx2", "luma")
 FORMATS = ("I420", "NV12", "YUY2", "BGR24")
 RUNS = 60
 

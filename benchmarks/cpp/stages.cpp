@@ -27,7 +27,9 @@
 #include "allocations.h"
 #include "stillcast/colour.h"
 #include "stillcast/downscale.h"
+#include "stillcast/jpeg/coder.h"
 #include "stillcast/jpeg/jpeg_encoder.h"
+#include "stillcast/jpeg/native_encoder.h"
 #include "stillcast/kernels/kernels.h"
 #include "stillcast/luma_stats.h"
 #include "stillcast/sampler.h"
@@ -122,7 +124,17 @@ class Whole final : public Stage {
   EncodedStill still_;
 };
 
-template <EncoderChoice kChoice>
+// Ours for AVX2, where that is not the best one.
+std::unique_ptr<JpegEncoder> make_avx2_encoder() {
+  const auto coders = jpeg::vector_coders();
+  if (coders.empty()) throw std::runtime_error("encode-avx2: this machine has no AVX2");
+  return std::make_unique<jpeg::NativeEncoder>(coders.back());
+}
+
+std::unique_ptr<JpegEncoder> make_best_encoder() { return make_encoder(EncoderChoice::kAuto); }
+std::unique_ptr<JpegEncoder> make_turbo_encoder() { return make_encoder(EncoderChoice::kTurbo); }
+
+template <std::unique_ptr<JpegEncoder> (*kMake)()>
 class Encode final : public Stage {
  public:
   explicit Encode(Material& material) : material_(material) {}
@@ -133,7 +145,7 @@ class Encode final : public Stage {
 
  private:
   Material& material_;
-  const std::unique_ptr<JpegEncoder> encoder_ = make_encoder(kChoice);
+  const std::unique_ptr<JpegEncoder> encoder_ = kMake();
 };
 
 class Luma final : public Stage {
@@ -265,8 +277,9 @@ constexpr std::array kStages{
     Row{"whole", make<Whole>},
     Row{"scale", make<Scale>},
     Row{"colour", make<Colour>},
-    Row{"encode", make<Encode<EncoderChoice::kAuto>>},
-    Row{"encode-turbo", make<Encode<EncoderChoice::kTurbo>>},
+    Row{"encode", make<Encode<make_best_encoder>>},
+    Row{"encode-turbo", make<Encode<make_turbo_encoder>>},
+    Row{"encode-avx2", make<Encode<make_avx2_encoder>>},
     Row{"luma", make<Luma>},
     Row{"push-idle", make<PushIdle>, PushIdle::kTimes},
     Row{"push-due", make<PushDue>},

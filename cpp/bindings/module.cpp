@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ namespace stillcast::bindings {
 
 namespace {
 
-py::bytes to_bytes(const std::vector<uint8_t>& bytes) {
+py::bytes to_bytes(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -52,22 +53,24 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
-EncodedStill encode(py::handle object, int max_width, int max_height, int quality) {
+// The parts of a still: JPEG, width, height, mean and deviation of luma, hash.
+py::tuple encode(py::handle object, int max_width, int max_height, int quality) {
   if (!is_frame(object)) {
     raise_frame_format_error("frame: " + py::str(py::type::of(object)).cast<std::string>() +
                              ": make a stillcast.Frame of it first");
   }
   const FrameView& frame = py::cast<const Frame&>(object).view();
   const StillSettings settings = still_settings(max_width, max_height, quality);
-  // The encoder's tables and planes stay with the thread: see StillMaker.
+  // The encoder's tables, planes and output stay with the thread: see StillMaker.
   thread_local StillMaker maker;
-  EncodedStill still;
+  StillView still;
   const Status status = [&] {
     const WithoutGil others_run;
     return maker.make(frame, settings, still);
   }();
   if (!status.is_ok()) throw std::runtime_error(status.message());
-  return still;
+  return py::make_tuple(to_bytes(still.jpeg), still.size.width, still.size.height, still.luma.mean,
+                        still.luma.deviation, still.luma.dhash);
 }
 
 // Never raises: what cannot be taken is counted. While nothing is due the argument is not even looked at.

@@ -1,10 +1,17 @@
 #include "stillcast/still_maker.h"
 
-#include <span>
-
 namespace stillcast {
 
 Status StillMaker::make(const FrameView& frame, const StillSettings& settings, EncodedStill& still) {
+  StillView made;
+  Status status = make(frame, settings, made);
+  still.jpeg.assign(made.jpeg.begin(), made.jpeg.end());
+  still.size = made.size;
+  still.luma = made.luma;
+  return status;
+}
+
+Status StillMaker::make(const FrameView& frame, const StillSettings& settings, StillView& still) {
   still.size = still_size(frame, settings.max_size);
   const bool turned = frame.rotation == Rotation::k90 || frame.rotation == Rotation::k270;
   meter_.start(still.size);
@@ -12,10 +19,7 @@ Status StillMaker::make(const FrameView& frame, const StillSettings& settings, E
   Picture& picture = upright(frame.rotation);
   still.luma = meter_.finish();
   for (Plane& plane : picture.planes) plane.pad_edges();
-  std::span<const uint8_t> jpeg;
-  Status status = encoder_->encode(picture, settings.quality, jpeg);
-  still.jpeg.assign(jpeg.begin(), jpeg.end());
-  return status;
+  return encoder_->encode(picture, settings.quality, still.jpeg);
 }
 
 void StillMaker::scale_and_convert(const FrameView& frame, Size size) {

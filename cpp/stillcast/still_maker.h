@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,13 @@ struct EncodedStill {
   LumaStats luma;
 };
 
+// The same while it lies with its maker.
+struct StillView {
+  std::span<const uint8_t> jpeg;
+  Size size;
+  LumaStats luma;
+};
+
 // The hot path in one object: downscale, colour, turn upright, measure, encode. One a thread; it keeps its planes,
 // tables and encoder from still to still.
 //
@@ -41,8 +49,11 @@ class StillMaker {
                       std::unique_ptr<JpegEncoder> encoder = make_encoder(EncoderChoice::kAuto))
       : kernels_(kernels), downscaler_(kernels), meter_(kernels), encoder_(std::move(encoder)) {}
 
-  // `frame` was checked by check_frame. Reads the frame's memory only during the call. Throws std::bad_alloc.
-  Status make(const FrameView& frame, const StillSettings& settings, EncodedStill& still);
+  // `frame` was checked by check_frame. Reads the frame's memory only during the call. The bytes in `still` are valid
+  // until the next call. Throws std::bad_alloc.
+  [[nodiscard]] Status make(const FrameView& frame, const StillSettings& settings, StillView& still);
+  // The same, copied.
+  [[nodiscard]] Status make(const FrameView& frame, const StillSettings& settings, EncodedStill& still);
 
  private:
   void scale_and_convert(const FrameView& frame, Size size);

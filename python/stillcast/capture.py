@@ -52,7 +52,10 @@ def encode_still(frame: Frame, *, max_size: tuple[int, int] = (640, 360), qualit
         ConfigError: ``max_size`` or ``quality`` is out of range.
     """
     settings = checked(CaptureConfig, max_size=max_size, quality=quality)
-    return encoded_still(encode(frame, *settings.max_size, settings.quality))
+    jpeg, width, height, mean_luma, luma_deviation, dhash = encode(frame, *settings.max_size, settings.quality)
+    return EncodedStill(
+        jpeg=jpeg, width=width, height=height, mean_luma=mean_luma, luma_deviation=luma_deviation, dhash=dhash
+    )
 
 
 def encoded_still(picture: EncodedPicture) -> EncodedStill:
