@@ -17,7 +17,7 @@ from stillcast._native import (
     monotonic_ns,
 )
 from stillcast._native import Feed as NativeFeed
-from stillcast.config import CaptureConfig, checked
+from stillcast.config import CaptureConfig, picture_arguments
 from stillcast.histograms import Histogram
 from stillcast.stills import EncodedStill
 
@@ -51,8 +51,7 @@ def encode_still(frame: Frame, *, max_size: tuple[int, int] = (640, 360), qualit
     Raises:
         ConfigError: ``max_size`` or ``quality`` is out of range.
     """
-    settings = checked(CaptureConfig, max_size=max_size, quality=quality)
-    jpeg, width, height, mean_luma, luma_deviation, dhash = encode(frame, *settings.max_size, settings.quality)
+    jpeg, width, height, mean_luma, luma_deviation, dhash = encode(frame, *picture_arguments(max_size, quality))
     return EncodedStill(
         jpeg=jpeg, width=width, height=height, mean_luma=mean_luma, luma_deviation=luma_deviation, dhash=dhash
     )

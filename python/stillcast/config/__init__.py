@@ -1,7 +1,7 @@
 """The settings: a TOML file, then the environment, then the program's own overrides."""
 
 from stillcast.config.agent_config import AgentConfig
-from stillcast.config.arguments import checked
+from stillcast.config.arguments import checked, picture_arguments
 from stillcast.config.feeds import FeedChange, FeedConfig, SourceConfig
 from stillcast.config.sections import CallbackConfig, CaptureConfig, SpoolConfig, StorageConfig
 
@@ -15,4 +15,5 @@ __all__ = [
     "SpoolConfig",
     "StorageConfig",
     "checked",
+    "picture_arguments",
 ]

@@ -13,7 +13,8 @@ from stillcast.redaction import without_secrets
 
 Interval = Annotated[float, BeforeValidator(rules.number(0.05, 86400, "seconds"))]
 Size = Annotated[tuple[int, int], BeforeValidator(rules.size)]
-Quality = Annotated[int, BeforeValidator(rules.whole_number(1, 100, "a whole number"))]
+quality_rule = rules.whole_number(1, 100, "a whole number")
+Quality = Annotated[int, BeforeValidator(quality_rule)]
 ExtraInfo = Annotated[str, BeforeValidator(rules.extra_info)]
 Flag = Annotated[bool, BeforeValidator(rules.flag)]
 FilledText = Annotated[str, BeforeValidator(rules.filled_text)]

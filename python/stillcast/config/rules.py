@@ -63,11 +63,11 @@ def number(low: float, high: float, unit: str) -> Rule:
     return rule
 
 
-def whole_number(low: int, high: int, unit: str) -> Rule:
+def whole_number(low: int, high: int, unit: str) -> Callable[[object], int]:
     """Make the rule for an integer from ``low`` to ``high``."""
     right = f"use {unit} from {low} to {high}"
 
-    def rule(value: object) -> object:
+    def rule(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise ValueError(f"is not a whole number: {right}")
         given = int(value)
@@ -78,7 +78,7 @@ def whole_number(low: int, high: int, unit: str) -> Rule:
     return rule
 
 
-def size(value: object) -> object:
+def size(value: object) -> tuple[int, int]:
     """Take width and height in pixels, each within ``SIDE_PIXELS``."""
     low, high = SIDE_PIXELS
     right = f"use [width, height] in whole pixels from {low} to {high}"
@@ -89,7 +89,8 @@ def size(value: object) -> object:
             raise ValueError(f"has a side that is not a whole number: {right}")
         if not low <= int(side) <= high:
             raise ValueError(f"has a side that is {_off_range(int(side), low)}: {right}")
-    return tuple(int(side) for side in value)
+    width, height = value
+    return int(width), int(height)
 
 
 def flag(value: object) -> object:
