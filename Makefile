@@ -7,10 +7,11 @@ CLIP := $(VENV)/clips/bigbuckbunny.mp4
 PRESETS ?= release asan tsan
 VIDEO ?= $(CLIP)
 ARGS ?=
+SECONDS ?= 300
 TABLE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test portability faults check bench bench-quick bench-instructions bench-feeds clean
+.PHONY: help demo test portability identity fuzz faults check bench bench-quick bench-instructions bench-feeds clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -29,6 +30,19 @@ portability: ## Test the kernels on instruction sets that this machine has not: 
 	tools/system-packages emulated
 	tools/test-cpp emulated
 	tools/test-arm64
+
+identity: $(VENV)/.test ## Compare the bytes of our JPEG encoder with libjpeg-turbo's at length
+	cmake --preset release >/dev/null
+	cmake --build --preset release
+	PYTHONPATH=tests $(BIN)/python -m identity
+
+fuzz: ## Fuzz our JPEG encoder against libjpeg-turbo; SECONDS=300
+	tools/system-packages fuzz
+	cmake --preset fuzz >/dev/null
+	cmake --build --preset fuzz
+	mkdir -p build/fuzz/corpus
+	build/fuzz/tests/fuzz/stillcast_jpeg_fuzz -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/ \
+		build/fuzz/corpus tests/fuzz/corpus
 
 faults: $(VENV)/.test ## Run the long fault programme; prints the fault table, TABLE=docs/faults.md writes it there
 	STILLCAST_FAULTS=long STILLCAST_FAULT_TABLE=$(TABLE) $(BIN)/python -m pytest tests/faults --timeout 900 $(ARGS)

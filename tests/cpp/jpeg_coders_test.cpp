@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <new>
 #include <ostream>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "allocations.h"
+#include "painter.h"
 #include "stillcast/jpeg/coder.h"
 #include "stillcast/jpeg/native_encoder.h"
 #include "stillcast/jpeg/turbo_encoder.h"
@@ -23,6 +23,10 @@ void PrintTo(const Coder& coder, std::ostream* out) { *out << coder.name; }
 
 namespace {
 
+using testing::kLooks;
+using testing::Look;
+using testing::Painter;
+
 using Bytes = std::vector<uint8_t>;
 
 Bytes encoded(JpegEncoder& encoder, const Picture& picture, int quality) {
@@ -31,68 +35,6 @@ Bytes encoded(JpegEncoder& encoder, const Picture& picture, int quality) {
   EXPECT_TRUE(status.is_ok()) << status.message();
   return {jpeg.begin(), jpeg.end()};
 }
-
-// Pictures that lead into every branch: runs of every length, levels that fit no byte, bytes that have to be stuffed.
-enum class Look : uint8_t { kFlat, kNoise, kExtremes, kSquares, kRamp, kWaves, kSparks, kChecks, kEdges, kNearlyFlat };
-constexpr int kLooks = 10;
-
-class Painter {
- public:
-  Painter(Look look, uint32_t seed) : look_(look), random_(seed) {
-    size_ = below(16) + 1;
-    low_ = below(256);
-    high_ = below(256);
-    phase_ = below(100) * 0.01;
-  }
-
-  Picture paint(Size size) {
-    Picture picture;
-    picture.resize(size);
-    for (Plane& plane : picture.planes) {
-      for (int y = 0; y < plane.height(); ++y) {
-        for (int x = 0; x < plane.width(); ++x) plane.row(y)[x] = static_cast<uint8_t>(level(x, y));
-      }
-      plane.pad_edges();
-    }
-    return picture;
-  }
-
- private:
-  int below(int limit) { return static_cast<int>(random_() % static_cast<uint32_t>(limit)); }
-
-  int level(int x, int y) {
-    switch (look_) {
-      case Look::kFlat:
-        return low_;
-      case Look::kNoise:
-        return below(256);
-      case Look::kExtremes:
-        return below(2) * 255;
-      case Look::kSquares:
-        return (x / size_ + y / size_) % 2 * 255;
-      case Look::kRamp:
-        return (3 * x + 5 * y) / 4;
-      case Look::kWaves:
-        return static_cast<int>(std::lround(127.5 + 127.5 * std::sin(x * phase_ + y * y * 0.002)));
-      case Look::kSparks:
-        return below(size_) == 0 ? high_ : low_;
-      case Look::kChecks:
-        return (x + y) % 2 * 255;
-      case Look::kEdges:
-        return ((x / 8) ^ (y / 8)) % 2 == 1 ? below(20) : 255;
-      case Look::kNearlyFlat:
-        return below(997) == 0 ? below(256) : 124 + below(9);
-    }
-    return 0;
-  }
-
-  Look look_;
-  std::mt19937 random_;
-  int size_ = 1;
-  int low_ = 0;
-  int high_ = 0;
-  double phase_ = 0;
-};
 
 class EveryCoder : public ::testing::TestWithParam<Coder> {
  protected:
