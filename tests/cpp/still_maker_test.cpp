@@ -128,8 +128,12 @@ TEST(StillMaker, OneMakerServesChangingGeometry) {
   }
 }
 
-TEST(StillMaker, AStillCostsNoAllocationOnceWarm) {
-  StillMaker maker;
+class EveryEncoder : public ::testing::TestWithParam<EncoderChoice> {};
+
+INSTANTIATE_TEST_SUITE_P(StillMaker, EveryEncoder, ::testing::Values(EncoderChoice::kTurbo, EncoderChoice::kNative));
+
+TEST_P(EveryEncoder, AStillCostsNoAllocationOnceWarm) {
+  StillMaker maker(best_kernels(), make_encoder(GetParam()));
   EncodedStill still;
   for (const PixelFormat format : kAllFormats) {
     OwnedFrame frame(format, 1280, 720);
