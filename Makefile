@@ -55,7 +55,7 @@ check: $(VENV)/.check ## Lint, types, formats, layers
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
 
-bench: bench-cpp ## Measure beside the peers, 12 minutes: benchmarks/results/report.md; ARGS="--only 4K --resume"
+bench: bench-cpp ## Measure beside the peers, 14 minutes: benchmarks/results/report.md; ARGS="--only 4K --resume"
 	$(BENCH) -m pytest $(CASES) $(COLUMNS)
 	$(BENCH) -m benchmarks $(ARGS)
 	$(BENCH) -m benchmarks.instructions

@@ -119,9 +119,10 @@ def of_quality(cases: Mapping[str, Result]) -> Iterator[Claim]:
 
 def leads_at_same_bytes(case: Result, measure: str) -> dict[str, float]:
     mine = case["stills"][OURS.name]
+    peers = {peer.name for peer in PEERS if peer.kind in ("Python", "native")}
     leads = {}
     for name, points in case["sweep"].items():
-        if name in (OURS.name, FLOOR.name):
+        if name not in peers:
             continue
         found = at_bytes([(point["bytes"], point["quality"][measure]) for point in points], mine["bytes"])
         if found is not None:
