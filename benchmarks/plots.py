@@ -92,11 +92,11 @@ def ratio_panel(axes: Axes, case: Result) -> None:
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_color(_KINDS[kinds[name]])
     axes.set_xscale("log")
-    axes.set_xlim(0.85, max(found.high for found in spreads.values()) * 1.5)
-    ticks = [1, 1.5, 2, 3, 5, 10, 20, 40]
+    ticks = [0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 40]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(0.85, max(found.high for found in spreads.values()) * 1.5)
+    lows, highs = [found.low for found in spreads.values()], [found.high for found in spreads.values()]
+    axes.set_xlim(min(lows) * 0.9, max(highs) * 1.5)
     axes.axvline(1, color=_KINDS["floor"], lw=0.8, ls=":")
     axes.grid(axis="x", lw=0.3)
     width, height = case["case"]["target"]
