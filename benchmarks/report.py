@@ -19,7 +19,7 @@ HEAD = """# What a still costs, and what it is worth
 Made by `{command}` on {date}; do not edit. Figures of one run compare, figures of two machines or two moments do not.
 
 Every contender made the same stills on one core, taking turns in {rounds} rounds or more. In each turn every still is
-made {warm_ups} times untimed before, so that frames, code and tables are as near for all contenders.
+made {warm_ups} times untimed before, so that frames, code and tables are as near for one contender as for another.
 The floor is one read of the source and libjpeg-turbo's encode of the small picture, scaled beforehand. CPU is that of
 the whole process. A ratio is the median of the ratios of the rounds; in brackets its quartiles. A peer that leaves the
 limited range has fewer bits to code, and so may come near the floor or below.

@@ -65,7 +65,7 @@ def one_batch(work: Work, chosen: list[int]) -> tuple[float, float]:
     """Microseconds of CPU and of the clock for each still.
 
     The same stills are made before, untimed: then frames of all formats are as near as those that many contenders
-    share, and code and tables are as near as in a host that makes one still after the other.
+    share, and code and tables as near as in a host that makes one still after the other.
     """
     for _ in range(WARM_UPS):
         for index in chosen:

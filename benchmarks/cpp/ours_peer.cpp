@@ -24,7 +24,7 @@ struct Ours {
   FrameView frame;
   StillSettings settings;
   std::unique_ptr<StillMaker> maker;
-  EncodedStill still;
+  StillView still;
 };
 
 // "turbo" is the best kernels with libjpeg-turbo, "AVX-512" and "AVX2" are all of that set; null where it is missing.

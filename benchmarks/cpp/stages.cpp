@@ -121,14 +121,15 @@ class Whole final : public Stage {
  private:
   Material& material_;
   StillMaker maker_;
-  EncodedStill still_;
+  StillView still_;
 };
 
-// Ours for AVX2, where that is not the best one.
+// Ours for AVX2, also where there is a better one.
 std::unique_ptr<JpegEncoder> make_avx2_encoder() {
-  const auto coders = jpeg::vector_coders();
-  if (coders.empty()) throw std::runtime_error("encode-avx2: this machine has no AVX2");
-  return std::make_unique<jpeg::NativeEncoder>(coders.back());
+  for (const jpeg::Coder& coder : jpeg::vector_coders()) {
+    if (coder.name == "AVX2") return std::make_unique<jpeg::NativeEncoder>(coder);
+  }
+  throw std::runtime_error("encode-avx2: this machine has no AVX2");
 }
 
 std::unique_ptr<JpegEncoder> make_best_encoder() { return make_encoder(EncoderChoice::kAuto); }

@@ -88,7 +88,8 @@ ScaledRows Downscaler::scale(const FrameView& frame, int pair) noexcept {
     const int sub = sub_y(info, plane);
     const int rows = 2 / sub;
     for (int row = 0; row < rows; ++row) {
-      sum_row(frame.planes[static_cast<size_t>(plane)], vertical_[axis_of(sub)], rows * pair + row, sums(plane, row));
+      sum_row(frame.planes[static_cast<size_t>(plane)], vertical_[axis_of(sub)], rows * pair + row,
+              sums(plane, row, rows));
     }
     weigh_components(info, plane, rows);
   }
@@ -123,7 +124,7 @@ void Downscaler::weigh_components(const FormatInfo& info, int plane, int rows) n
     const bool splits = c.step_bytes != split_step;
     split_step = c.step_bytes;
     for (int row = 0; row < rows; ++row) {
-      const std::vector<int16_t>& from = sums(plane, row);
+      const std::vector<int16_t>& from = sums(plane, row, rows);
       auto& split = split_[static_cast<size_t>(row)];
       if (splits) {
         kernels_.split(from.data(), split_step, (row_bytes_ + split_step - 1) / split_step,

@@ -32,9 +32,9 @@ class Downscaler {
   [[nodiscard]] ScaledRows scale(const FrameView& frame, int pair) noexcept;
 
  private:
-  // Of the plane's first or second row. Planes that have but one row in a pair, those of Cb and Cr, share the two.
-  [[nodiscard]] std::vector<int16_t>& sums(int plane, int row) noexcept {
-    return sums_[static_cast<size_t>(std::max(row, plane - 1))];
+  // Of one of the `rows` that the plane has in a pair. Planes that have but one, those of Cb and Cr, share the two.
+  [[nodiscard]] std::vector<int16_t>& sums(int plane, int row, int rows) noexcept {
+    return sums_[static_cast<size_t>(rows == 2 ? row : std::max(0, plane - 1))];
   }
 
   // What tables and rows are made for.

@@ -16,8 +16,8 @@ struct LumaStats {
 
 // Measures the luma of a picture row by row, while the row is in the first-level cache.
 //
-// The hash is the difference hash over 9x8 area means: a bit is set where a cell is darker than its right neighbour, by
-// 1/128 of a level at least, row by row from the most significant bit. Flat pictures give 0.
+// The hash is the difference hash over 9x8 area means: a bit is set where a cell is darker than its right neighbour,
+// means rounded to 1/128 of a level, row by row from the most significant bit. Flat pictures give 0.
 //
 // Note [Cells by integrals]
 // The area under a row up to an edge between two cells is the sum of the whole samples before it and a part of the one
@@ -27,7 +27,7 @@ class LumaMeter {
  public:
   explicit LumaMeter(const Kernels& kernels = best_kernels()) : kernels_(kernels) {}
 
-  // Begins a picture of this size.
+  // Begins a picture of this size, each side at least 1.
   void start(Size size) noexcept;
   // The next row, padded like those of a Plane; as many as the picture has.
   void add(const uint8_t* row) noexcept;
@@ -49,7 +49,7 @@ class LumaMeter {
   std::array<int, kColumns> ends_{};  // of the stretches of whole samples between edges
   std::array<Edge, kColumns> edges_{};
   int left_ = 0;                            // of this row of cells, in eighths of a row
-  std::array<uint64_t, kColumns> areas_{};  // so far in this row of cells, up to each edge but the first
+  std::array<uint64_t, kColumns> areas_{};  // so far in this row of cells, up to the right edge of each
   uint64_t sum_ = 0;
   uint64_t squares_ = 0;
   uint64_t hash_ = 0;

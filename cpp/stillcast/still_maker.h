@@ -41,8 +41,8 @@ struct StillView {
 // Note [Pairs of rows, not strips]
 // Two rows of the small picture are scaled and converted at a time, so that what lies between scaling and conversion
 // never leaves the first-level cache; luma is measured there too. To go on and encode each 16 rows before the next ones
-// are scaled, into the same memory again and again, was measured: with our encoder it gains 0 to 2 %, with libjpeg-turbo
-// it loses up to 9 %. Either one reads a small picture from the second-level cache as fast as it works.
+// are scaled, into the same memory again and again, was measured: with our encoder it gains 0 to 2 %, with
+// libjpeg-turbo it loses up to 9 %. Either one reads a small picture from the second-level cache as fast as it works.
 class StillMaker {
  public:
   explicit StillMaker(const Kernels& kernels = best_kernels(),

@@ -296,6 +296,8 @@ TEST_P(EveryKernels, MakesTheSameStillsOfEveryFormat) {
         ASSERT_TRUE(reference.make(frame.view(), {box, 90}, want).is_ok());
         ASSERT_EQ(got.jpeg, want.jpeg) << format_info(format).name << " " << size.width;
         ASSERT_EQ(got.luma.dhash, want.luma.dhash);
+        ASSERT_EQ(got.luma.mean, want.luma.mean);
+        ASSERT_EQ(got.luma.deviation, want.luma.deviation);
       }
     }
   }

@@ -155,6 +155,24 @@ TEST(StillMaker, TheTestCountsWhatLibjpegAllocates) {
   EXPECT_GT(testing::mallocs(), before);
 }
 
+// A gradient whose columns differ: turned, its hash is another one.
+TEST(StillMaker, StatisticsAreOfTheUprightPicture) {
+  OwnedFrame frame(PixelFormat::kGray8, 96, 64);
+  frame.fill([](int, int x, int y) { return static_cast<uint8_t>(x + y / 8); });
+  const LumaStats lying = make(frame.view()).luma;
+  EXPECT_EQ(lying.dhash, ~uint64_t{0});  // brighter to the right
+  frame.view().rotation = Rotation::k180;
+  const LumaStats upside_down = make(frame.view()).luma;
+  EXPECT_EQ(upside_down.dhash, 0U);
+  frame.view().rotation = Rotation::k90;  // the columns become rows
+  const LumaStats standing = make(frame.view()).luma;
+  EXPECT_NE(standing.dhash, lying.dhash);
+  for (const LumaStats& turned : {upside_down, standing}) {
+    EXPECT_DOUBLE_EQ(turned.mean, lying.mean);
+    EXPECT_DOUBLE_EQ(turned.deviation, lying.deviation);
+  }
+}
+
 TEST(StillMaker, StatisticsAreOfTheLumaThatTheJpegShows) {
   OwnedFrame frame(PixelFormat::kI420, 64, 64);
   frame.view().full_range = false;

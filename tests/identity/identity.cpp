@@ -38,7 +38,10 @@ class Comparison {
 
   void compare(const Picture& picture, int quality) {
     const std::vector<uint8_t> wanted = encoded(turbo_, picture, quality);
-    for (Set& set : sets_) set.differing += encoded(*set.encoder, picture, quality) == wanted ? 0 : 1;
+    for (Set& set : sets_) {
+      if (encoded(*set.encoder, picture, quality) == wanted) continue;
+      if (set.differing++ == 0) say_first(set, picture, quality);
+    }
     ++stills_;
   }
 
@@ -58,16 +61,26 @@ class Comparison {
     int differing = 0;
   };
 
+  void say_first(const Set& set, const Picture& picture, int quality) const {
+    std::printf("%s: still %d, %dx%d at quality %d, is the first that differs\n", std::string(set.name).c_str(),
+                stills_, picture.width(), picture.height(), quality);
+  }
+
   TurboEncoder turbo_;
   std::vector<Set> sets_;
   int stills_ = 0;
 };
 
+// False at the end of the input.
 bool read_frame(Picture& picture) {
+  bool begun = false;
   for (Plane& plane : picture.planes) {
     const auto width = static_cast<size_t>(plane.width());
     for (int y = 0; y < plane.height(); ++y) {
-      if (std::fread(plane.row(y), 1, width, stdin) != width) return false;
+      const size_t count = std::fread(plane.row(y), 1, width, stdin);
+      if (count == 0 && !begun) return false;
+      if (count != width) throw std::runtime_error("the last frame is cut off");
+      begun = true;
     }
     plane.pad_edges();
   }

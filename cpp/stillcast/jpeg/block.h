@@ -22,7 +22,7 @@ struct Block {
 // How many codes a block can have: 63 levels of two codes each, DC and the end.
 constexpr int kBlockCodesMax = 2 * (kBlockSamples - 1) + 2;
 // Every code and its bits belong to one coefficient; runs only make them fewer.
-constexpr int kBlockBytesMax = kBlockSamples * kCodeBitsMax / 8;
+constexpr int kBlockBytesMax = kBlockSamples * kCoefficientBitsMax / 8;
 
 // Lists the code of DC, of which `last_dc` is what the block before it had, and becomes what this one has.
 inline uint16_t* list_dc(Kind kind, const Block& block, int& last_dc, uint16_t* codes) noexcept {

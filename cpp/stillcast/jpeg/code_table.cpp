@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cstdlib>
-#include <memory>
 
 namespace stillcast::jpeg {
 
@@ -74,9 +73,9 @@ class Builder {
   CodeTable& table_;
 };
 
-std::unique_ptr<const CodeTable> build() {
-  auto table = std::make_unique<CodeTable>();
-  Builder builder(*table);
+CodeTable build() {
+  CodeTable table{};
+  Builder builder(table);
   for (const Kind kind : {Kind::kLuma, Kind::kChroma}) builder.add_kind(kind);
   builder.add_bits();
   return table;
@@ -91,9 +90,9 @@ uint32_t extra_bits(int level) noexcept {
   return static_cast<uint32_t>(level < 0 ? level - 1 : level) & mask;
 }
 
-const CodeTable& standard_codes() {
-  static const std::unique_ptr<const CodeTable> table = build();
-  return *table;
+const CodeTable& standard_codes() noexcept {
+  static const CodeTable table = build();  // never destroyed: threads may encode until the process ends
+  return table;
 }
 
 }  // namespace stillcast::jpeg

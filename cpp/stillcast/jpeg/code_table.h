@@ -46,10 +46,10 @@ constexpr int first_code(Kind kind) noexcept { return static_cast<int>(kind) * k
 // a magnitude of 10.
 constexpr int kLengthBits = 6;
 constexpr uint32_t kLengthMask = (1U << kLengthBits) - 1;
-constexpr int kCodeBitsMax = 26;
+constexpr int kCoefficientBitsMax = 26;
 using CodeTable = std::array<uint32_t, kCodes>;
 
 // Of the standard Huffman codes; made when it is first asked for.
-[[nodiscard]] const CodeTable& standard_codes();
+[[nodiscard]] const CodeTable& standard_codes() noexcept;
 
 }  // namespace stillcast::jpeg

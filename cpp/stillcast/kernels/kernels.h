@@ -36,8 +36,8 @@ struct LumaSums {
 // The loops that all time goes into. Every set gives the same bits; the reference is plain C++.
 //
 // Rows of int16_t are our own: kernels may read them up to RowWindows::overread() behind their end, and write whole
-// vectors, so they are padded by kRowPadding samples at least. Rows of bytes that are read are the host's: nothing
-// beyond them is touched. Rows of bytes that are written are padded like PlaneOf.
+// vectors, so they are padded by kRowPadding samples at least. Rows of the source are the host's: nothing beyond
+// them is touched. Rows of the small picture are padded as Plane pads them.
 struct Kernels {
   std::string_view name;
   int window_samples;

@@ -29,8 +29,12 @@ HWY_INLINE void cover_row(int length, int lanes, Sum sum, Store store, SumOne su
     for (int x = 0; x < length; ++x) sum_one(x);
     return;
   }
+  const auto cover = [&] {
+    for (int x = 0; x + lanes <= length; x += lanes) store(x, sum(x));
+  };
+  if (length % lanes == 0) return cover();
   const auto last = sum(length - lanes);
-  for (int x = 0; x + lanes <= length; x += lanes) store(x, sum(x));
+  cover();
   store(length - lanes, last);
 }
 
@@ -104,8 +108,8 @@ HWY_INLINE void sum_some(const uint8_t* const* rows, const int16_t* weights, int
   }
 }
 
-// Many rows are summed some at a time: each is read from its beginning to its end, as memory likes it, and the sums
-// stay in the first-level cache.
+// Many rows are summed some at a time: each is read along its length, as memory likes it, and the sums stay in the
+// first-level cache.
 template <bool kPlain>
 HWY_INLINE void sum_counted(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                             int16_t* sums) {
