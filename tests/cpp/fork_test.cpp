@@ -93,6 +93,7 @@ TEST_F(ForkTest, AChildLetsGoOfARunningSamplerWhileSomebodyWaitsForItsQueue) {
     feed_.reset();
     return true;
   }));
+  while (sampler_->counters().ticks == 0) std::this_thread::yield();  // the frame shall be that of the first tick
   EXPECT_TRUE(feed_->push(frame_.view()));
   sampler_->stop();
   taker.join();
