@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from stillcast._native import (
     DELAY_BOUNDS_MS,
@@ -17,7 +16,7 @@ from stillcast._native import (
     monotonic_ns,
 )
 from stillcast._native import Feed as NativeFeed
-from stillcast.config import CaptureConfig, picture_arguments
+from stillcast.config import CaptureConfig, Encoder, picture_arguments
 from stillcast.histograms import Histogram
 from stillcast.stills import EncodedStill
 
@@ -32,8 +31,6 @@ __all__ = [
     "encode_still",
     "encoder_in_use",
 ]
-
-Encoder = Literal["auto", "turbo", "native"]
 
 
 def encode_still(frame: Frame, *, max_size: tuple[int, int] = (640, 360), quality: int = 80) -> EncodedStill:

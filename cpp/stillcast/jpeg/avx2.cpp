@@ -37,10 +37,6 @@ INLINE V zip_high64(V a, V b) { return _mm256_unpackhi_epi64(a, b); }
 INLINE V shuffle8(V bytes, V order) { return _mm256_shuffle_epi8(bytes, order); }
 INLINE V all16(int value) { return _mm256_set1_epi16(static_cast<short>(value)); }
 INLINE V all32(int value) { return _mm256_set1_epi32(value); }
-INLINE V pairs(int even, int odd) {
-  return all32(static_cast<int>(static_cast<unsigned>(odd) << 16) | (even & 0xFFFF));
-}
-INLINE V pairs8(int even, int odd) { return all16(static_cast<int>(static_cast<unsigned>(odd) << 8) | (even & 0xFF)); }
 template <typename... Bytes>
 INLINE V all_blocks(Bytes... bytes) {
   return _mm256_broadcastsi128_si256(_mm_setr_epi8(static_cast<char>(bytes)...));
@@ -57,6 +53,12 @@ INLINE V shift_right16(V a) {
 }
 INLINE V either(V a, V b) { return _mm256_or_si256(a, b); }
 INLINE bool none_of(V a, V mask) { return _mm256_testz_si256(a, mask) != 0; }
+INLINE V load_bytes(const uint8_t* from) { return _mm256_loadu_si256(reinterpret_cast<const V*>(from)); }
+INLINE void store_bytes(V bytes, uint8_t* to) { _mm256_storeu_si256(reinterpret_cast<V*>(to), bytes); }
+// A bit a byte that is 0xFF, the lowest for the first.
+INLINE uint64_t full_bytes(V bytes) {
+  return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(-1))));
+}
 // The first word of each block becomes zero.
 INLINE V without_first(V a) { return _mm256_blend_epi16(a, _mm256_setzero_si256(), 0x01); }
 INLINE V with_sign(V magnitude, V of) { return _mm256_sign_epi16(magnitude, of); }
@@ -238,25 +240,6 @@ INLINE uint16_t* list_block(Kind kind, const PairBlock& block, int& last_dc, uin
 
 #include "stillcast/jpeg/bits-inl.h"
 #include "stillcast/jpeg/list_row-inl.h"
-
-uint8_t* stuff(const uint8_t* from, const uint8_t* end, uint8_t* to) noexcept {
-  while (from < end) {
-    const V bytes = _mm256_loadu_si256(reinterpret_cast<const V*>(from));
-    _mm256_storeu_si256(reinterpret_cast<V*>(to), bytes);
-    const size_t count = std::min<size_t>(static_cast<size_t>(end - from), sizeof(V));
-    const V is_full = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(-1));
-    const auto full = static_cast<size_t>(std::countr_zero(static_cast<uint32_t>(_mm256_movemask_epi8(is_full))));
-    if (full >= count) {
-      from += count;
-      to += count;
-    } else {
-      from += full + 1;
-      to += full + 1;
-      *to++ = 0;
-    }
-  }
-  return to;
-}
 
 }  // namespace
 

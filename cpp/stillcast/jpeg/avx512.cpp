@@ -43,10 +43,6 @@ INLINE V zip_high64(V a, V b) { return _mm512_unpackhi_epi64(a, b); }
 INLINE V shuffle8(V bytes, V order) { return _mm512_shuffle_epi8(bytes, order); }
 INLINE V all16(int value) { return _mm512_set1_epi16(static_cast<short>(value)); }
 INLINE V all32(int value) { return _mm512_set1_epi32(value); }
-INLINE V pairs(int even, int odd) {
-  return all32(static_cast<int>(static_cast<unsigned>(odd) << 16) | (even & 0xFFFF));
-}
-INLINE V pairs8(int even, int odd) { return all16(static_cast<int>(static_cast<unsigned>(odd) << 8) | (even & 0xFF)); }
 template <typename... Bytes>
 INLINE V all_blocks(Bytes... bytes) {
   return _mm512_broadcast_i32x4(_mm_setr_epi8(static_cast<char>(bytes)...));
@@ -63,6 +59,10 @@ INLINE V shift_right16(V a) {
 }
 INLINE V either(V a, V b) { return _mm512_or_si512(a, b); }
 INLINE bool none_of(V a, V mask) { return _mm512_test_epi16_mask(a, mask) == 0; }
+INLINE V load_bytes(const uint8_t* from) { return _mm512_loadu_si512(from); }
+INLINE void store_bytes(V bytes, uint8_t* to) { _mm512_storeu_si512(to, bytes); }
+// A bit a byte that is 0xFF, the lowest for the first.
+INLINE uint64_t full_bytes(V bytes) { return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(-1)); }
 // The first word of each block becomes zero.
 INLINE V without_first(V a) { return _mm512_maskz_mov_epi16(0xFEFEFEFE, a); }
 INLINE V with_sign(V magnitude, V of) {
@@ -198,24 +198,6 @@ INLINE uint16_t* list_block(Kind kind, const Block& block, int& last_dc, uint16_
 
 #include "stillcast/jpeg/bits-inl.h"
 #include "stillcast/jpeg/list_row-inl.h"
-
-uint8_t* stuff(const uint8_t* from, const uint8_t* end, uint8_t* to) noexcept {
-  while (from < end) {
-    const V bytes = _mm512_loadu_si512(from);
-    _mm512_storeu_si512(to, bytes);
-    const size_t count = std::min<size_t>(static_cast<size_t>(end - from), sizeof(V));
-    const auto full = static_cast<size_t>(std::countr_zero(_mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(-1))));
-    if (full >= count) {
-      from += count;
-      to += count;
-    } else {
-      from += full + 1;
-      to += full + 1;
-      *to++ = 0;
-    }
-  }
-  return to;
-}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // The second phase; see Note [Two phases]. Included by each instruction set inside its own namespace and target: what
-// it needs of them are shifts by any register.
+// it needs of them are shifts by any register, and for stuffing load_bytes, store_bytes and full_bytes.
 
 struct Two {
   uint64_t bits;
@@ -43,4 +43,22 @@ uint8_t* write_bits(const CodeTable& table, uint16_t* codes, uint16_t* end, BitR
   }
   rest = {writer.bits, static_cast<int>(writer.count)};
   return writer.to;
+}
+
+uint8_t* stuff(const uint8_t* from, const uint8_t* end, uint8_t* to) noexcept {
+  while (from < end) {
+    const V bytes = load_bytes(from);
+    store_bytes(bytes, to);
+    const size_t count = std::min<size_t>(static_cast<size_t>(end - from), sizeof(V));
+    const auto full = static_cast<size_t>(std::countr_zero(full_bytes(bytes)));
+    if (full >= count) {
+      from += count;
+      to += count;
+    } else {
+      from += full + 1;
+      to += full + 1;
+      *to++ = 0;
+    }
+  }
+  return to;
 }

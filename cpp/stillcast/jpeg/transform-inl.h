@@ -1,6 +1,12 @@
 // Transform and quantisation of as many blocks as a vector has 16 bytes. Included by each instruction set inside its
 // own namespace and target, after the vector type V and the operations on it that are used here.
 
+// The same two words, or bytes, in every pair of them.
+INLINE V pairs(int even, int odd) {
+  return all32(static_cast<int>(static_cast<unsigned>(odd) << 16) | (even & 0xFFFF));
+}
+INLINE V pairs8(int even, int odd) { return all16(static_cast<int>(static_cast<unsigned>(odd) << 8) | (even & 0xFF)); }
+
 // Sums of products, 32 bits wide: those of the first four lanes of each block of 16 bytes, and of the other four.
 struct Products {
   V low;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
@@ -15,6 +15,7 @@ Interval = Annotated[float, BeforeValidator(rules.number(0.05, 86400, "seconds")
 Size = Annotated[tuple[int, int], BeforeValidator(rules.size)]
 quality_rule = rules.whole_number(1, 100, "a whole number")
 Quality = Annotated[int, BeforeValidator(quality_rule)]
+Encoder = Literal["auto", "turbo", "native"]
 ExtraInfo = Annotated[str, BeforeValidator(rules.extra_info)]
 Flag = Annotated[bool, BeforeValidator(rules.flag)]
 FilledText = Annotated[str, BeforeValidator(rules.filled_text)]

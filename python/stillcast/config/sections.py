@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_serializer
 from pydantic import field_validator as rule_on
 
 from stillcast.config import addresses, rules, secret_values
 from stillcast.config.kinds import (
+    Encoder,
     ExtraInfo,
     Flag,
     Interval,
@@ -82,9 +83,7 @@ class CaptureConfig(Section):
     workers: Annotated[int, BeforeValidator(rules.whole_number(1, 64, "a whole number"))] = Field(
         default_factory=_default_workers
     )
-    encoder: Annotated[Literal["auto", "turbo", "native"], BeforeValidator(rules.one_of("auto", "turbo", "native"))] = (
-        "auto"
-    )
+    encoder: Annotated[Encoder, BeforeValidator(rules.one_of(*get_args(Encoder)))] = "auto"
 
 
 class StorageConfig(Section):
