@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "stillcast/aligned_vector.h"
 #include "stillcast/area_axis.h"
 #include "stillcast/frame.h"
 #include "stillcast/kernels/kernels.h"
@@ -15,8 +16,9 @@ namespace stillcast {
 // the first-level cache. Right for every ratio and different ones per axis. Not thread-safe; keep one a thread, it
 // keeps its tables and rows, and allocates only when the geometry changes.
 //
-// Order: the weighted sum of whole source rows first (wide and sequential), then interleaved components picked apart,
-// then the few summed rows along their length.
+// Where weights are short, the samples of each cell are weighed as they lie in the source: Note [Short weights]. Else
+// in this order: the weighted sum of whole source rows first (wide and sequential), then interleaved components picked
+// apart, then the few summed rows along their length.
 //
 // Chroma is taken to lie in the middle of the pixels it serves, as JPEG has it; most video has it half a source pixel
 // further left, a shift that stays in the still as half a *source* pixel.
@@ -33,7 +35,7 @@ class Downscaler {
 
  private:
   // Of one of the `rows` that the plane has in a pair. Planes that have but one, those of Cb and Cr, share the two.
-  [[nodiscard]] std::vector<int16_t>& sums(int plane, int row, int rows) noexcept {
+  [[nodiscard]] AlignedVector<int16_t>& sums(int plane, int row, int rows) noexcept {
     return sums_[static_cast<size_t>(rows == 2 ? row : std::max(0, plane - 1))];
   }
 
@@ -46,9 +48,14 @@ class Downscaler {
   };
 
   void build_axes(const Geometry& geometry);
+  [[nodiscard]] bool build_source_windows(const FormatInfo& info, int width);
   [[nodiscard]] bool build_windows(const FormatInfo& info);
   void reserve(const FormatInfo& info, const Geometry& geometry);
-  void sum_row(const PlaneView& plane, const AreaAxis& vertical, int row, std::vector<int16_t>& sums) noexcept;
+  // The rows of the plane that row `row` of the small picture covers.
+  [[nodiscard]] WeightedRows source_rows(const PlaneView& plane, const AreaAxis& vertical, int row) noexcept;
+  void weigh_source(const FrameView& frame, const FormatInfo& info, int pair) noexcept;
+  void sum_and_weigh(const FrameView& frame, const FormatInfo& info, int pair) noexcept;
+  void sum_row(const PlaneView& plane, const AreaAxis& vertical, int row, AlignedVector<int16_t>& sums) noexcept;
   // Takes apart the rows that were summed, for all components of the plane. Where it is but one row, it is weighed
   // later.
   void weigh_components(const FormatInfo& info, int plane, int rows) noexcept;
@@ -60,13 +67,15 @@ class Downscaler {
   // For components that have a sample for each pixel, and for those that have one for two.
   std::array<AreaAxis, 2> vertical_;
   std::array<AreaAxis, 2> horizontal_;
-  std::array<RowWindows, 3> windows_;  // one a component
+  bool short_weights_ = false;
+  std::array<SourceWindows, 3> source_windows_;  // one a component, if weights are short
+  std::array<RowWindows, 3> windows_;            // one a component, if not
   std::vector<const uint8_t*> source_rows_;
   int row_bytes_ = 0;  // of the row that was summed
-  std::array<std::vector<int16_t>, 2> sums_;
-  std::array<std::array<std::vector<int16_t>, 4>, 2> split_;  // of each of two rows
-  std::array<TwoRows, 3> samples_{};                          // of each component: summed, not yet weighed
-  std::array<std::array<std::vector<int16_t>, 2>, 3> scaled_;
+  std::array<AlignedVector<int16_t>, 2> sums_;
+  std::array<std::array<AlignedVector<int16_t>, 4>, 2> split_;  // of each of two rows
+  std::array<TwoRows, 3> samples_{};                            // of each component: summed, not yet weighed
+  std::array<std::array<AlignedVector<int16_t>, 2>, 3> scaled_;
 };
 
 }  // namespace stillcast

@@ -62,6 +62,7 @@ struct PlaneView {
 
   [[nodiscard]] const uint8_t* row(int y) const noexcept {
     const int k = y + first_row;
+    if (rows_per_line == 1) return data + k * stride_bytes;  // no division
     return data + (k / rows_per_line) * stride_bytes + static_cast<ptrdiff_t>(k % rows_per_line) * row_bytes;
   }
 };

@@ -5,14 +5,14 @@
 #include <cstring>
 #include <new>
 
+#include "stillcast/aligned_vector.h"
+
 namespace stillcast {
 
 namespace {
 
-constexpr size_t kLineBytes = 64;  // a cache line, and the widest vector
-
 constexpr size_t padded(int row_bytes) noexcept {
-  return (static_cast<size_t>(row_bytes) + kLineBytes - 1) / kLineBytes * kLineBytes;
+  return (static_cast<size_t>(row_bytes) + kCacheLineBytes - 1) / kCacheLineBytes * kCacheLineBytes;
 }
 
 // Where neither side pads its rows a plane is one run of bytes, which memcpy moves faster than its rows one by one.
@@ -28,11 +28,13 @@ void copy_plane(const PlaneView& from, size_t stride, uint8_t* out) noexcept {
 
 }  // namespace
 
-void Slot::Free::operator()(uint8_t* bytes) const noexcept { ::operator delete(bytes, std::align_val_t{kLineBytes}); }
+void Slot::Free::operator()(uint8_t* bytes) const noexcept {
+  ::operator delete(bytes, std::align_val_t{kCacheLineBytes});
+}
 
 bool Slot::reserve(size_t bytes) noexcept {
   if (bytes <= capacity_bytes_) return true;
-  auto* memory = static_cast<uint8_t*>(::operator new(bytes, std::align_val_t{kLineBytes}, std::nothrow));
+  auto* memory = static_cast<uint8_t*>(::operator new(bytes, std::align_val_t{kCacheLineBytes}, std::nothrow));
   if (memory == nullptr) return false;
   bytes_.reset(memory);
   capacity_bytes_ = bytes;

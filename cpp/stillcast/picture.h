@@ -4,8 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "stillcast/aligned_vector.h"
 #include "stillcast/frame.h"
 
 namespace stillcast {
@@ -33,7 +33,7 @@ class Plane {
  private:
   [[nodiscard]] size_t offset(int y) const noexcept { return static_cast<size_t>(y) * static_cast<size_t>(stride_); }
 
-  std::vector<uint8_t> samples_;
+  AlignedVector<uint8_t> samples_;
   int width_ = 0;
   int height_ = 0;
   int stride_ = 0;

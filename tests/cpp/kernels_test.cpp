@@ -83,7 +83,7 @@ TEST_P(EveryKernels, SumsRowsOfAnyWidthAndNumber) {
       const auto n = static_cast<size_t>(count);
       expect_same_sums(kernels().sum_rows, reference_.sum_rows, rows, std::vector<int16_t>(n, 1));
       std::vector<int16_t> weights(n);
-      for (int16_t& weight : weights) weight = static_cast<int16_t>(1 + noise.below(kExactTotal / count));
+      for (int16_t& weight : weights) weight = static_cast<int16_t>(1 + noise.below((kExactTotal - 1) / count));
       expect_same_sums(kernels().sum_rows, reference_.sum_rows, rows, weights);
       for (int16_t& weight : weights) weight = static_cast<int16_t>((1 << kFineBits) / count);
       expect_same_sums(kernels().sum_rows_fine, reference_.sum_rows_fine, rows, weights);
@@ -110,8 +110,8 @@ TEST_P(EveryKernels, SplitsRowsOfAnyLength) {
 void expect_same_row(const Kernels& kernels, const AreaAxis& axis, int width, Noise& noise) {
   RowWindows windows;
   RowWindows plain;
-  ASSERT_TRUE(windows.build(axis, kExactTotal, kernels.window_samples));
-  ASSERT_TRUE(plain.build(axis, kExactTotal, reference_kernels().window_samples));
+  ASSERT_TRUE(windows.build(axis, kExactTotal, kernels.window));
+  ASSERT_TRUE(plain.build(axis, kExactTotal, reference_kernels().window));
   std::array<std::vector<int16_t>, 2> from;
   for (auto& row : from) row = noise.scaled(width + std::max(windows.overread(), plain.overread()));
   std::array<std::vector<int16_t>, 2> want;
@@ -159,6 +159,84 @@ TEST_P(EveryKernels, WeighsLongRowsAtEveryClassOfRatio) {
       expect_same_row(kernels(), axis, width, noise);
     }
   }
+}
+
+// A frame's plane of rows that have memory of their own, and one row of the small picture made of them.
+void expect_same_cells(const Kernels& kernels, const AreaAxis& horizontal, const AreaAxis& vertical,
+                       const SampleLayout& layout, Noise& noise) {
+  SourceWindows windows;
+  SourceWindows plain;
+  ASSERT_TRUE(windows.build(horizontal, vertical, layout, kernels.window));
+  ASSERT_TRUE(plain.build(horizontal, vertical, layout, reference_kernels().window));
+  Rows rows;
+  for (int i = 0; i < vertical.taps(); ++i) rows.push_back(noise.bytes(layout.row_bytes));
+  std::vector<int16_t> want(static_cast<size_t>(horizontal.cells()) + kRowPadding);
+  std::vector<int16_t> got = want;
+  for (int cell = 0; cell < vertical.cells(); ++cell) {
+    const AreaAxis::Span& span = vertical.span(cell);
+    std::vector<const uint8_t*> pointers;
+    for (int i = 0; i < span.count; ++i) pointers.push_back(rows[static_cast<size_t>(i)].data());
+    const WeightedRows from{pointers.data(), vertical.weights(span), span.count, 0};
+    reference_kernels().weigh_source(plain, from, want.data());
+    kernels.weigh_source(windows, from, got.data());
+    ASSERT_TRUE(std::equal(want.begin(), want.begin() + horizontal.cells(), got.begin()))
+        << layout.row_bytes << " bytes to " << horizontal.cells() << " cells of " << span.count << " rows";
+  }
+}
+
+TEST_P(EveryKernels, WeighsTheSourceWhereWeightsAreShort) {
+  struct Ratio {
+    int from;
+    int to;
+  };
+  int tried = 0;
+  for (const Ratio across : {Ratio{1, 1}, {3, 2}, {2, 1}, {5, 2}, {3, 1}, {7, 2}, {4, 1}, {6, 1}, {8, 1}}) {
+    for (const Ratio down : {Ratio{1, 1}, {3, 2}, {2, 1}, {9, 4}, {3, 1}, {4, 1}, {6, 1}, {8, 1}}) {
+      for (int step = 1; step <= 4; ++step) {
+        for (int cells = across.to; cells < 200; cells += 3 * across.to) {
+          const int width = cells / across.to * across.from;
+          AreaAxis horizontal;
+          AreaAxis vertical;
+          horizontal.build(width, 1, cells);
+          vertical.build(4 * down.from, 1, 4 * down.to);
+          const SampleLayout layout{step, cells % step, step * width};
+          SourceWindows windows;
+          if (!windows.build(horizontal, vertical, layout, kernels().window)) continue;
+          Noise noise(static_cast<uint32_t>(cells + step));
+          expect_same_cells(kernels(), horizontal, vertical, layout, noise);
+          ++tried;
+        }
+      }
+    }
+  }
+  EXPECT_GT(tried, 5000);
+}
+
+TEST(SourceWindows, AreForShortWeightsOnly) {
+  const auto built = [](int width, int cells, int height, int rows, SampleLayout layout) {
+    AreaAxis horizontal;
+    AreaAxis vertical;
+    horizontal.build(width, 1, cells);
+    vertical.build(height, 1, rows);
+    bool all = true;
+    bool none = true;
+    for (const Kernels& kernels : all_kernels()) {
+      const bool one = SourceWindows().build(horizontal, vertical, layout, kernels.window);
+      all = all && one;
+      none = none && !one;
+    }
+    EXPECT_TRUE(all || none) << width << " to " << cells;
+    return all;
+  };
+  EXPECT_TRUE(built(1920, 640, 1080, 360, {1, 0, 1920}));
+  EXPECT_TRUE(built(1920, 640, 1080, 360, {2, 1, 3840}));
+  EXPECT_TRUE(built(3840, 640, 2160, 360, {1, 0, 3840}));
+  EXPECT_TRUE(built(64, 32, 64, 32, {1, 0, 64}));
+  EXPECT_FALSE(built(62, 31, 62, 31, {1, 0, 62})) << "a row shorter than a window";
+  EXPECT_FALSE(built(1920, 640, 1080, 360, {3, 0, 5760})) << "cells of nine bytes";
+  EXPECT_FALSE(built(1920, 640, 1080, 120, {1, 0, 1920})) << "cells of nine rows";
+  EXPECT_FALSE(built(1920, 854, 1080, 480, {1, 0, 1920})) << "long weights";
+  EXPECT_FALSE(built(1920, 768, 1080, 432, {1, 0, 1920})) << "a flat picture would not stay flat";
 }
 
 TEST_P(EveryKernels, AveragesRows) {

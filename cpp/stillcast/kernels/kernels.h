@@ -8,10 +8,20 @@
 
 #include "stillcast/colour.h"
 #include "stillcast/kernels/row_windows.h"
+#include "stillcast/kernels/source_windows.h"
 
 namespace stillcast {
 
 using TwoRows = std::array<const int16_t*, 2>;
+
+// Rows of the source, and what each of them weighs in one row of the small picture. What lies `ahead` bytes further is
+// asked for: the rows that are read next.
+struct WeightedRows {
+  const uint8_t* const* rows;
+  const int16_t* weights;
+  int count;
+  ptrdiff_t ahead;
+};
 
 // Two rows of the small picture on their way, levels times 2^kScaledBits: Y, Cb, Cr (chroma in one row of half the
 // length) or R, G, B (two rows each).
@@ -40,9 +50,10 @@ struct LumaSums {
 // them is touched. Rows of the small picture are padded as Plane pads them.
 struct Kernels {
   std::string_view name;
-  int window_samples;
+  WindowShape window;
 
-  // sums[x] = sum over i of weights[i] * rows[i][x], for x < length. The weights sum to kExactTotal at most. What lies
+  // sums[x] = sum over i of weights[i] * rows[i][x], for x < length. The weights sum to kExactTotal at most, and
+  // none is it alone. What lies
   // `ahead` bytes further is asked for: the rows that are summed next.
   void (*sum_rows)(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                    int16_t* sums) noexcept;
@@ -54,6 +65,9 @@ struct Kernels {
   // to[i][cell] = (sum of the cell's weights times samples of from[i] + half) >> windows.shift; two rows at a time, so
   // that what describes the windows is read once for both.
   void (*weigh_rows)(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) noexcept;
+  // to[cell] = (sum of the cell's weights times bytes of each row, times what the row weighs, times windows.factor
+  //             + half) >> windows.shift.
+  void (*weigh_source)(const SourceWindows& windows, const WeightedRows& from, int16_t* to) noexcept;
   // to[x] = mean of a[x] and b[x], rounded half up.
   void (*average)(const int16_t* a, const int16_t* b, int length, int16_t* to) noexcept;
   // Both: `pairs` is half the picture's width.

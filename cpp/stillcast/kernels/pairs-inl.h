@@ -24,6 +24,27 @@ HWY_INLINE hn::Vec<D32> mul_pairs(D32 d32, V16 a, V16 b) {
   return hn::RearrangeToOddPlusEven(even, odd);
 }
 
+// The same of bytes, a without sign and b with; sums that 16 bits do not hold are not allowed for.
+template <class D16, class V8, class W8>
+HWY_INLINE hn::Vec<D16> mul_byte_pairs(D16 d16, V8 a, W8 b) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
+  if constexpr (hn::MaxLanes(d16) == 32) {
+    return hn::Vec<D16>{_mm512_maddubs_epi16(a.raw, b.raw)};
+  } else if constexpr (hn::MaxLanes(d16) == 16) {
+    return hn::Vec<D16>{_mm256_maddubs_epi16(a.raw, b.raw)};
+  } else {
+    return hn::Vec<D16>{_mm_maddubs_epi16(a.raw, b.raw)};
+  }
+#else
+  const hn::RebindToUnsigned<D16> du16;
+  const auto bytes = hn::BitCast(du16, a);
+  const auto weights = hn::BitCast(d16, b);
+  const auto even = hn::BitCast(d16, hn::And(bytes, hn::Set(du16, 0x00FF)));
+  const auto odd = hn::BitCast(d16, hn::ShiftRight<8>(bytes));
+  return hn::Add(hn::Mul(even, hn::ShiftRight<8>(hn::ShiftLeft<8>(weights))), hn::Mul(odd, hn::ShiftRight<8>(weights)));
+#endif
+}
+
 // (even, odd) in every pair of lanes.
 template <class D16>
 HWY_INLINE hn::Vec<D16> set_pairs(D16 d16, int16_t even, int16_t odd) {

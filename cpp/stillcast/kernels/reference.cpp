@@ -43,13 +43,13 @@ int32_t weigh_run(const RowWindows& windows, const int16_t* from, int cell) noex
 }
 
 int32_t weigh_in_window(const RowWindows& windows, const int16_t* from, int cell) noexcept {
-  const auto window = static_cast<size_t>(cell / windows.cells_per_window());
+  const size_t window = place_of_window(windows.shape, windows.pairs, cell / windows.cells_per_window());
   const auto place = static_cast<size_t>(cell % windows.cells_per_window());
   const int16_t* samples = from + windows.starts[window];
   int32_t sum = 0;
   for (size_t tap = 0; tap < 2 * static_cast<size_t>(windows.pairs); ++tap) {
     const size_t to = 2 * (tap / 2 * static_cast<size_t>(windows.cells_per_window()) + place) + tap % 2;
-    const size_t sample = window * static_cast<size_t>(windows.samples) + to;
+    const size_t sample = window * static_cast<size_t>(windows.samples()) + to;
     sum += samples[windows.indices[2 * sample] / 2] * windows.weights[sample];
   }
   return sum;
@@ -65,6 +65,28 @@ void weigh_row(const RowWindows& windows, const int16_t* from, int16_t* to) noex
 
 void weigh_rows(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) noexcept {
   for (size_t i = 0; i < from.size(); ++i) weigh_row(windows, from[i], to[i]);
+}
+
+int32_t weigh_bytes(const SourceWindows& windows, const uint8_t* row, int16_t row_weight, int cell) noexcept {
+  const int8_t* weights = windows.weights_of(row_weight);
+  const size_t window = place_of_window(windows.shape, windows.groups, cell / windows.cells_per_window());
+  const auto place = static_cast<size_t>(cell % windows.cells_per_window());
+  const uint8_t* bytes = row + windows.starts[window];
+  int32_t sum = 0;
+  for (size_t tap = 0; tap < 4 * static_cast<size_t>(windows.groups); ++tap) {
+    const size_t group = tap / 4 * static_cast<size_t>(windows.cells_per_window()) + place;
+    const size_t at = window * static_cast<size_t>(windows.shape.bytes) + 4 * group + tap % 4;
+    sum += bytes[windows.indices[at]] * weights[at];
+  }
+  return sum;
+}
+
+void weigh_source(const SourceWindows& windows, const WeightedRows& from, int16_t* to) noexcept {
+  for (int cell = 0; cell < windows.cells; ++cell) {
+    int32_t sum = 0;
+    for (int i = 0; i < from.count; ++i) sum += weigh_bytes(windows, from.rows[i], from.weights[i], cell);
+    to[cell] = static_cast<int16_t>((sum * windows.factor + (1 << (windows.shift - 1))) >> windows.shift);
+  }
 }
 
 void average(const int16_t* a, const int16_t* b, int length, int16_t* to) noexcept {
@@ -151,8 +173,9 @@ void transpose_block(const uint8_t* from, ptrdiff_t from_stride, uint8_t* to, pt
 
 void reverse_row(const uint8_t* from, int length, uint8_t* to) noexcept { std::reverse_copy(from, from + length, to); }
 
-constexpr Kernels kReference{"reference", 8,           sum_rows,    sum_rows_fine, split,           weigh_rows,
-                             average,     convert_ycc, convert_rgb, sum_luma,      transpose_block, reverse_row};
+constexpr Kernels kReference{"reference", {16, 1},         sum_rows,   sum_rows_fine, split,
+                             weigh_rows,  weigh_source,    average,    convert_ycc,   convert_rgb,
+                             sum_luma,    transpose_block, reverse_row};
 
 }  // namespace
 

@@ -9,10 +9,6 @@ namespace stillcast {
 
 namespace {
 
-// Kernels work on a few windows at a time; more are there, with weights of zero.
-constexpr int kWholeWindows = 16;
-// 255 * 2^(kScaledBits + kMostShift) and half of the last place fit into 31 bits.
-constexpr int kMostShift = 16;
 constexpr int kLeastShift = 3;
 constexpr int64_t kMostWeight = 32767;
 
@@ -20,8 +16,8 @@ constexpr int round_up(int value, int step) noexcept { return (value + step - 1)
 
 }  // namespace
 
-bool RowWindows::build(const AreaAxis& axis, int vertical_total, int samples_of_window) {
-  samples = samples_of_window;
+bool RowWindows::build(const AreaAxis& axis, int vertical_total, const WindowShape& window_shape) {
+  shape = window_shape;
   cells = axis.cells();
   if (!choose_scale(axis, vertical_total)) return false;
   for (pairs = 1; pairs <= 4; pairs *= 2) {
@@ -50,24 +46,24 @@ bool RowWindows::fits(const AreaAxis& axis) const noexcept {
   if (axis.taps() > 2 * pairs) return false;
   for (int cell = 0; cell < cells; cell += cells_per_window()) {
     const AreaAxis::Span& last = axis.span(std::min(cell + cells_per_window(), cells) - 1);
-    if (last.first + last.count - axis.span(cell).first > samples) return false;
+    if (last.first + last.count - axis.span(cell).first > samples()) return false;
   }
   return true;
 }
 
 void RowWindows::build_windows(const AreaAxis& axis) {
-  const int windows = round_up((cells + cells_per_window() - 1) / cells_per_window(), kWholeWindows);
+  const int windows = whole_windows(cells, cells_per_window());
   starts.assign(static_cast<size_t>(windows), 0);
-  indices.assign(static_cast<size_t>(2 * samples) * static_cast<size_t>(windows), 0);
-  weights.assign(static_cast<size_t>(samples) * static_cast<size_t>(windows), 0);
+  indices.assign(static_cast<size_t>(2 * samples()) * static_cast<size_t>(windows), 0);
+  weights.assign(static_cast<size_t>(samples()) * static_cast<size_t>(windows), 0);
   for (int cell = 0; cell < cells; ++cell) {
-    const auto window = static_cast<size_t>(cell / cells_per_window());
+    const size_t window = place_of_window(shape, pairs, cell / cells_per_window());
     const int place = cell % cells_per_window();
     if (place == 0) starts[window] = axis.span(cell).first;
     const int first = axis.span(cell).first - starts[window];
     for_each_weight(axis, cell, [&](int tap, int16_t weight) {
       const int to = 2 * (tap / 2 * cells_per_window() + place) + tap % 2;
-      const size_t sample = window * static_cast<size_t>(samples) + static_cast<size_t>(to);
+      const size_t sample = window * static_cast<size_t>(samples()) + static_cast<size_t>(to);
       indices[2 * sample] = static_cast<uint8_t>(2 * (first + tap));
       indices[2 * sample + 1] = static_cast<uint8_t>(2 * (first + tap) + 1);
       weights[sample] = weight;

@@ -51,75 +51,86 @@ HWY_INLINE hn::Vec<D> promoted(D d, const uint8_t* from) {
   return hn::PromoteTo(d, hn::LoadU(hn::Rebind<uint8_t, D>(), from));
 }
 
-constexpr int kRowsAtOnce = 4;
-
-// Two vectors of sums at a time. kPlain says that all weights are 1, kMore that the sums have begun.
-template <int kCount, bool kPlain, bool kMore>
-HWY_INLINE void sum_exactly(const uint8_t* const* rows, const int16_t* weights, int length, ptrdiff_t ahead,
-                            int16_t* sums) {
-  const hn::ScalableTag<uint16_t> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const int lanes = static_cast<int>(hn::Lanes(d));
-  const auto weighted = [&](int i, int x) {
-    const auto samples = promoted(d, rows[i] + x);
-    hwy::Prefetch(rows[i] + x + ahead);
-    return kPlain ? samples : hn::Mul(samples, hn::Set(d, static_cast<uint16_t>(weights[i])));
-  };
-  const auto sum_two = [&](int x) {
-    auto a = weighted(0, x);
-    auto b = weighted(0, x + lanes);
-    if constexpr (kMore) {
-      a = hn::Add(a, hn::BitCast(d, hn::LoadU(di, sums + x)));
-      b = hn::Add(b, hn::BitCast(d, hn::LoadU(di, sums + x + lanes)));
-    }
-    for (int i = 1; i < kCount; ++i) {
-      a = hn::Add(a, weighted(i, x));
-      b = hn::Add(b, weighted(i, x + lanes));
-    }
-    return Two<decltype(a)>{a, b};
-  };
-  const auto store = [&](int x, auto two) {
-    hn::StoreU(hn::BitCast(di, two.a), di, sums + x);
-    hn::StoreU(hn::BitCast(di, two.b), di, sums + x + lanes);
-  };
-  const auto sum_one = [&](int x) {
-    const int32_t more = sum_of_column(rows, weights, kCount, x);
-    sums[x] = static_cast<int16_t>(kMore ? sums[x] + more : more);
-  };
-  cover_row(length, 2 * lanes, sum_two, store, sum_one);
+// Sums of pairs of bytes of interleaved rows, in order: interleaving works block by block.
+template <class V16>
+HWY_INLINE Two<V16> in_order(V16 lower, V16 upper) {
+  const hn::DFromV<V16> d;
+  if constexpr (hn::MaxLanes(d) == 8) {
+    return {lower, upper};
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  } else if constexpr (hn::MaxLanes(d) == 32) {
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    return {V16{_mm512_permutex2var_epi64(lower.raw, first, upper.raw)},
+            V16{_mm512_permutex2var_epi64(lower.raw, second, upper.raw)}};
+#endif
+  } else {
+    return {hn::ConcatLowerLower(d, upper, lower), hn::ConcatUpperUpper(d, upper, lower)};
+  }
 }
 
-template <bool kPlain, bool kMore>
+constexpr int kRowsAtOnce = 4;
+
+// Of as many pairs of rows. Of an odd number of rows the last one goes with itself, weighed by nothing. kMore says that
+// the sums have begun.
+template <int kPairs, bool kMore>
+HWY_INLINE void sum_pairs(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
+                          int16_t* sums) {
+  const hn::ScalableTag<uint8_t> d8;
+  const hn::Repartition<int16_t, decltype(d8)> d;
+  const hn::Repartition<int8_t, decltype(d8)> di8;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  std::array<const uint8_t*, 2 * kPairs> row;
+  std::array<hn::Vec<decltype(di8)>, kPairs> weight;
+  for (int i = 0; i < 2 * kPairs; ++i) row[static_cast<size_t>(i)] = rows[std::min(i, count - 1)];
+  for (int i = 0; i < kPairs; ++i) {
+    const int below = 2 * i + 1 < count ? weights[2 * i + 1] : 0;
+    weight[static_cast<size_t>(i)] = hn::BitCast(di8, hn::Set(d, static_cast<int16_t>(weights[2 * i] + 256 * below)));
+  }
+  const auto sum = [&](int x) {
+    auto lower = hn::Zero(d);
+    auto upper = lower;
+    for (size_t i = 0; i < kPairs; ++i) {
+      const auto a = hn::LoadU(d8, row[2 * i] + x);
+      const auto b = hn::LoadU(d8, row[2 * i + 1] + x);
+      hwy::Prefetch(row[2 * i] + x + ahead);
+      hwy::Prefetch(row[2 * i + 1] + x + ahead);
+      lower = hn::Add(lower, mul_byte_pairs(d, hn::InterleaveLower(a, b), weight[i]));
+      upper = hn::Add(upper, mul_byte_pairs(d, hn::InterleaveUpper(d8, a, b), weight[i]));
+    }
+    auto two = in_order(lower, upper);
+    if constexpr (kMore) {
+      two.a = hn::Add(two.a, hn::LoadU(d, sums + x));
+      two.b = hn::Add(two.b, hn::LoadU(d, sums + x + lanes));
+    }
+    return two;
+  };
+  const auto store = [&](int x, auto two) {
+    hn::StoreU(two.a, d, sums + x);
+    hn::StoreU(two.b, d, sums + x + lanes);
+  };
+  const auto sum_one = [&](int x) {
+    const int32_t more = sum_of_column(rows, weights, std::min(count, 2 * kPairs), x);
+    sums[x] = static_cast<int16_t>(kMore ? sums[x] + more : more);
+  };
+  cover_row(length, 2 * lanes, sum, store, sum_one);
+}
+
+template <bool kMore>
 HWY_INLINE void sum_some(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
                          int16_t* sums) {
-  switch (count) {
-    case 1:
-      return sum_exactly<1, kPlain, kMore>(rows, weights, length, ahead, sums);
-    case 2:
-      return sum_exactly<2, kPlain, kMore>(rows, weights, length, ahead, sums);
-    case 3:
-      return sum_exactly<3, kPlain, kMore>(rows, weights, length, ahead, sums);
-    default:
-      return sum_exactly<kRowsAtOnce, kPlain, kMore>(rows, weights, length, ahead, sums);
-  }
+  if (count <= 2) return sum_pairs<1, kMore>(rows, weights, count, length, ahead, sums);
+  sum_pairs<2, kMore>(rows, weights, count, length, ahead, sums);
 }
 
 // Many rows are summed some at a time: each is read along its length, as memory likes it, and the sums stay in the
 // first-level cache.
-template <bool kPlain>
-HWY_INLINE void sum_counted(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
-                            int16_t* sums) {
-  sum_some<kPlain, false>(rows, weights, count, length, ahead, sums);
-  for (int i = kRowsAtOnce; i < count; i += kRowsAtOnce) {
-    sum_some<kPlain, true>(rows + i, weights + i, count - i, length, ahead, sums);
-  }
-}
-
 void sum_rows(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,
               int16_t* sums) noexcept {
-  const bool plain = std::all_of(weights, weights + count, [](int16_t weight) { return weight == 1; });
-  if (plain) return sum_counted<true>(rows, weights, count, length, ahead, sums);
-  sum_counted<false>(rows, weights, count, length, ahead, sums);
+  sum_some<false>(rows, weights, count, length, ahead, sums);
+  for (int i = kRowsAtOnce; i < count; i += kRowsAtOnce) {
+    sum_some<true>(rows + i, weights + i, count - i, length, ahead, sums);
+  }
 }
 
 void sum_rows_fine(const uint8_t* const* rows, const int16_t* weights, int count, int length, ptrdiff_t ahead,

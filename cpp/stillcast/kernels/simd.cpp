@@ -30,11 +30,12 @@ Kernels make_kernels() { return reference_kernels(); }
 
 Kernels make_kernels() {
   return {hwy::TargetName(HWY_TARGET),
-          kWindowSamples,
+          kWindow,
           sum_rows,
           sum_rows_fine,
           split,
           weigh_rows,
+          weigh_source,
           average,
           convert_ycc,
           convert_rgb,

@@ -1,4 +1,5 @@
-// The horizontal pass: weighted sums of neighbours, for any ratio. Note [Windows] has the idea.
+// Weighted sums of neighbours: of rows that were summed, for any ratio, and of the source's bytes. Note [Windows] and
+// Note [Short weights] have the ideas.
 #if defined(STILLCAST_KERNELS_WEIGH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef STILLCAST_KERNELS_WEIGH_INL_H_
 #undef STILLCAST_KERNELS_WEIGH_INL_H_
@@ -6,8 +7,10 @@
 #define STILLCAST_KERNELS_WEIGH_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,47 +18,53 @@
 #include "stillcast/kernels/kernels.h"
 #include "stillcast/kernels/pairs-inl.h"
 #include "stillcast/kernels/row_windows.h"
-
-HWY_BEFORE_NAMESPACE();
-namespace stillcast {
-namespace HWY_NAMESPACE {
+#include "stillcast/kernels/source_windows.h"
 
 #undef STILLCAST_WIDE_WINDOWS
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 #define STILLCAST_WIDE_WINDOWS 1  // one instruction permutes the bytes of 64
+// Machines of this target have it, but older Highway does not tell the compiler.
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
 #else
 #define STILLCAST_WIDE_WINDOWS 0
+HWY_BEFORE_NAMESPACE();
 #endif
+namespace stillcast {
+namespace HWY_NAMESPACE {
 
 #if STILLCAST_WIDE_WINDOWS
 
-constexpr int kWindowSamples = 32;
+constexpr WindowShape kWindow{64, 1};
 using WindowTag = hn::ScalableTag<int16_t>;
+using ByteTag = hn::Repartition<uint8_t, WindowTag>;
+using WeightTag = hn::Repartition<int8_t, WindowTag>;
 using SumTag = hn::RepartitionToWide<WindowTag>;
 
-struct WindowSums {
-  const RowWindows& windows;
-  const int16_t* from;
-  hn::Vec<SumTag> start;
+template <class D, typename T>
+HWY_INLINE hn::Vec<D> load_windows(D d, const T* from, const int32_t* starts) {
+  return hn::LoadU(d, from + starts[0]);
+}
 
-  // Partial sums of one window, from `start` on.
-  [[nodiscard]] HWY_INLINE hn::Vec<SumTag> at(size_t window) const {
-    const WindowTag d;
-    const auto samples = hn::LoadU(d, from + windows.starts[window]);
-    const auto index = hn::LoadU(d, reinterpret_cast<const int16_t*>(&windows.indices[window * 64]));
-    const auto weight = hn::LoadU(d, &windows.weights[window * 32]);
-    const hn::Vec<WindowTag> permuted{_mm512_permutexvar_epi8(index.raw, samples.raw)};
-    return hn::Add(start, mul_pairs(SumTag(), permuted, weight));
-  }
-};
+HWY_INLINE hn::Vec<ByteTag> permuted(hn::Vec<ByteTag> bytes, hn::Vec<ByteTag> index) {
+  return {_mm512_permutexvar_epi8(index.raw, bytes.raw)};
+}
+
+HWY_INLINE hn::Vec<SumTag> add_products(hn::Vec<WindowTag> a, hn::Vec<WindowTag> b, hn::Vec<SumTag> sums) {
+  return {_mm512_dpwssd_epi32(sums.raw, a.raw, b.raw)};
+}
+
+// Adds products of bytes, a without sign, those of each group of four in one sum of 32 bits.
+HWY_INLINE hn::Vec<WindowTag> add_mul_bytes(hn::Vec<ByteTag> a, hn::Vec<WeightTag> b, hn::Vec<WindowTag> sums) {
+  return {_mm512_dpbusd_epi32(sums.raw, a.raw, b.raw)};
+}
 
 // One vector of cells.
-template <int kPairs>
-HWY_INLINE hn::Vec<SumTag> sums_of_cells(const WindowSums& sums, size_t window) {
+template <int kParts, class Sums>
+HWY_INLINE hn::Vec<SumTag> sums_of_cells(const Sums& sums, size_t window) {
   const SumTag d;
-  if constexpr (kPairs == 1) {
+  if constexpr (kParts == 1) {
     return sums.at(window);
-  } else if constexpr (kPairs == 2) {
+  } else if constexpr (kParts == 2) {
     const auto a = sums.at(window);
     const auto b = sums.at(window + 1);
     return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
@@ -76,61 +85,54 @@ HWY_INLINE hn::Vec<WindowTag> narrowed(hn::Vec<SumTag> a, hn::Vec<SumTag> b) {
 
 #else
 
-constexpr int kWindowSamples = 8;
-using WindowTag = hn::CappedTag<int16_t, 16>;  // a window in each block of 16 bytes
+using WindowTag = hn::CappedTag<int16_t, 16>;
+constexpr WindowShape kWindow{16, hn::MaxLanes(WindowTag()) / 8};
+using ByteTag = hn::Repartition<uint8_t, WindowTag>;
+using WeightTag = hn::Repartition<int8_t, WindowTag>;
 using SumTag = hn::RepartitionToWide<WindowTag>;
 
-// A vector of one or two blocks.
 template <class D, typename T>
-HWY_INLINE hn::Vec<D> load_blocks(D d, const T* first, const T* second) {
-  if constexpr (hn::MaxLanes(d) * sizeof(T) == 16) {
-    return hn::LoadU(d, first);
+HWY_INLINE hn::Vec<D> load_windows(D d, const T* from, const int32_t* starts) {
+  if constexpr (kWindow.blocks == 1) {
+    return hn::LoadU(d, from + starts[0]);
   } else {
     const hn::Half<D> block;
-    return hn::Combine(d, hn::LoadU(block, second), hn::LoadU(block, first));
+    return hn::Combine(d, hn::LoadU(block, from + starts[1]), hn::LoadU(block, from + starts[0]));
   }
 }
 
-struct WindowSums {
-  const RowWindows& windows;
-  const int16_t* from;
-  hn::Vec<SumTag> start;
+HWY_INLINE hn::Vec<ByteTag> permuted(hn::Vec<ByteTag> bytes, hn::Vec<ByteTag> index) {
+  return hn::TableLookupBytes(bytes, index);
+}
 
-  // Partial sums, from `start` on, of the windows `window` and, in the second block, `window + apart`.
-  [[nodiscard]] HWY_INLINE hn::Vec<SumTag> at(size_t window, size_t apart) const {
-    const WindowTag d;
-    const hn::Repartition<uint8_t, WindowTag> d8;
-    const int32_t* starts = windows.starts.data() + window;
-    const uint8_t* indices = windows.indices.data() + 16 * window;
-    const int16_t* weights = windows.weights.data() + 8 * window;
-    const auto samples = load_blocks(d, from + starts[0], from + starts[apart]);
-    const auto index = load_blocks(d8, indices, indices + 16 * apart);
-    const auto weight = load_blocks(d, weights, weights + 8 * apart);
-    const auto permuted = hn::BitCast(d, hn::TableLookupBytes(hn::BitCast(d8, samples), index));
-    return hn::Add(start, mul_pairs(SumTag(), permuted, weight));
-  }
-};
+HWY_INLINE hn::Vec<SumTag> add_products(hn::Vec<WindowTag> a, hn::Vec<WindowTag> b, hn::Vec<SumTag> sums) {
+  return hn::Add(sums, mul_pairs(SumTag(), a, b));
+}
 
-// One vector of cells: in each block those of kPairs windows that follow each other.
-template <int kPairs>
-HWY_INLINE hn::Vec<SumTag> sums_of_cells(const WindowSums& sums, size_t window) {
+// Adds products of bytes, a without sign, those of each group of four in two sums of 16 bits.
+HWY_INLINE hn::Vec<WindowTag> add_mul_bytes(hn::Vec<ByteTag> a, hn::Vec<WeightTag> b, hn::Vec<WindowTag> sums) {
+  return hn::Add(sums, mul_byte_pairs(WindowTag(), a, b));
+}
+
+// One vector of cells: in each block those of kParts windows.
+template <int kParts, class Sums>
+HWY_INLINE hn::Vec<SumTag> sums_of_cells(const Sums& sums, size_t window) {
   const SumTag d;
   const hn::RepartitionToWide<SumTag> d64;
-  // What lies between two blocks is in the other vector: see narrowed().
-  constexpr size_t kApart = hn::MaxLanes(d) == 4 ? 0 : 2 * kPairs;
+  constexpr size_t kNext = kWindow.blocks;
   const auto halves_added = [&](auto a, auto b) {
     const auto wide_a = hn::BitCast(d64, a);
     const auto wide_b = hn::BitCast(d64, b);
     return hn::Add(hn::BitCast(d, hn::InterleaveLower(d64, wide_a, wide_b)),
                    hn::BitCast(d, hn::InterleaveUpper(d64, wide_a, wide_b)));
   };
-  if constexpr (kPairs == 1) {
-    return sums.at(window, kApart);
-  } else if constexpr (kPairs == 2) {
-    return halves_added(sums.at(window, kApart), sums.at(window + 1, kApart));
+  if constexpr (kParts == 1) {
+    return sums.at(window);
+  } else if constexpr (kParts == 2) {
+    return halves_added(sums.at(window), sums.at(window + kNext));
   } else {
-    const auto a = halves_added(sums.at(window, kApart), sums.at(window + 2, kApart));
-    const auto b = halves_added(sums.at(window + 1, kApart), sums.at(window + 3, kApart));
+    const auto a = halves_added(sums.at(window), sums.at(window + 2 * kNext));
+    const auto b = halves_added(sums.at(window + kNext), sums.at(window + 3 * kNext));
     return hn::OddEven(hn::Add(b, hn::Shuffle2301(b)), hn::Add(a, hn::Shuffle2301(a)));
   }
 }
@@ -151,25 +153,50 @@ HWY_INLINE hn::Vec<SumTag> shifted_right(hn::Vec<SumTag> sums, int bits) {
 #endif
 }
 
-template <int kPairs>
-HWY_INLINE hn::Vec<WindowTag> cells_of(const WindowSums& sums, size_t window) {
+// One vector of cells, of each of which a window has kParts partial sums. `Sums` has their windows and at(window), the
+// partial sums of as many windows, from that one on, as a vector has blocks.
+template <int kParts, class Sums>
+HWY_INLINE hn::Vec<WindowTag> cells_of(const Sums& sums, size_t window) {
   const int shift = sums.windows.shift;
-  const auto a = sums_of_cells<kPairs>(sums, window);
-  const auto b = sums_of_cells<kPairs>(sums, window + kPairs);
+  const auto a = sums_of_cells<kParts>(sums, window);
+  const auto b = sums_of_cells<kParts>(sums, window + kParts * kWindow.blocks);
   return narrowed(shifted_right(a, shift), shifted_right(b, shift));
 }
+
+// What kParts partial sums begin with, for the whole to be rounded.
+template <int kParts>
+HWY_INLINE hn::Vec<SumTag> rounding(int shift) {
+  return hn::Set(SumTag(), (1 << (shift - 1)) / kParts);
+}
+
+// Windows of one vector of cells.
+template <int kParts>
+constexpr size_t kWindowsAtOnce = 2 * kParts * kWindow.blocks;
+
+struct RowSums {
+  const RowWindows& windows;
+  const int16_t* from;
+  hn::Vec<SumTag> start;
+
+  [[nodiscard]] HWY_INLINE hn::Vec<SumTag> at(size_t window) const {
+    const WindowTag d;
+    const ByteTag d8;
+    const auto samples = load_windows(d, from, &windows.starts[window]);
+    const auto index = hn::LoadU(d8, &windows.indices[window * kWindow.bytes]);
+    const auto weight = hn::LoadU(d, &windows.weights[window * kWindow.bytes / 2]);
+    return add_products(hn::BitCast(d, permuted(hn::BitCast(d8, samples), index)), weight, start);
+  }
+};
 
 // Both rows are weighed before one is stored: the compiler then sees that their windows are the same.
 template <int kPairs>
 HWY_INLINE void weigh_windows(const RowWindows& windows, const TwoRows& from, const std::array<int16_t*, 2>& to) {
   const WindowTag d;
-  const int lanes = static_cast<int>(hn::Lanes(d));
-  const size_t step = hn::Lanes(d) / static_cast<size_t>(windows.cells_per_window());
-  const auto start = hn::Set(SumTag(), (1 << (windows.shift - 1)) / kPairs);
-  const WindowSums first{windows, from[0], start};
-  const WindowSums second{windows, from[1], start};
+  const auto start = rounding<kPairs>(windows.shift);
+  const RowSums first{windows, from[0], start};
+  const RowSums second{windows, from[1], start};
   size_t window = 0;
-  for (int cell = 0; cell < windows.cells; cell += lanes, window += step) {
+  for (int cell = 0; cell < windows.cells; cell += static_cast<int>(hn::Lanes(d)), window += kWindowsAtOnce<kPairs>) {
     const auto cells_of_first = cells_of<kPairs>(first, window);
     const auto cells_of_second = cells_of<kPairs>(second, window);
     hn::StoreU(cells_of_first, d, to[0] + cell);
@@ -207,6 +234,81 @@ void weigh_rows(const RowWindows& windows, const TwoRows& from, const std::array
     default:
       return weigh_runs(windows, from, to);
   }
+}
+
+// Of kCount rows, or of any number if that is 0. kAlike says that all rows weigh 1.
+template <size_t kCount, bool kAlike>
+struct SourceSums {
+  SourceSums(const SourceWindows& of, const WeightedRows& from, int parts)
+      : windows(of),
+        count(kCount == 0 ? static_cast<size_t>(from.count) : kCount),
+        factor(hn::Set(WindowTag(), of.factor)),
+        start(hn::Set(SumTag(), (1 << (of.shift - 1)) / parts)) {
+    for (size_t i = 0; i < count; ++i) {
+      rows[i] = from.rows[i];
+      weights[i] = of.weights_of(from.weights[i]);
+    }
+  }
+
+  [[nodiscard]] HWY_INLINE hn::Vec<SumTag> at(size_t window) const {
+    const ByteTag d8;
+    const size_t byte = window * kWindow.bytes;
+    const auto index = hn::LoadU(d8, &windows.indices[byte]);
+    auto weight = hn::LoadU(WeightTag(), weights[0] + byte);
+    auto sums = hn::Zero(WindowTag());
+    for (size_t i = 0; i < (kCount == 0 ? count : kCount); ++i) {
+      if (!kAlike) weight = hn::LoadU(WeightTag(), weights[i] + byte);
+      sums = add_mul_bytes(permuted(load_windows(d8, rows[i], &windows.starts[window]), index), weight, sums);
+    }
+    return add_products(sums, factor, start);
+  }
+
+  HWY_INLINE void prefetch(size_t window, ptrdiff_t ahead) const {
+    for (size_t i = 0; i < count; ++i) hwy::Prefetch(rows[i] + windows.starts[window] + ahead);
+  }
+
+  const SourceWindows& windows;
+  size_t count;
+  hn::Vec<WindowTag> factor;
+  hn::Vec<SumTag> start;
+  std::array<const uint8_t*, SourceWindows::kMostTaps> rows;
+  std::array<const int8_t*, SourceWindows::kMostTaps> weights;
+};
+
+template <int kGroups, size_t kCount, bool kAlike>
+HWY_INLINE void weigh_source_windows(const SourceWindows& windows, const WeightedRows& from, int16_t* to) {
+  const WindowTag d;
+  const SourceSums<kCount, kAlike> sums{windows, from, kGroups};
+  size_t window = 0;
+  for (int cell = 0; cell < windows.cells; cell += static_cast<int>(hn::Lanes(d)), window += kWindowsAtOnce<kGroups>) {
+    sums.prefetch(window, from.ahead);
+    sums.prefetch(window + kWindowsAtOnce<kGroups> / 2, from.ahead);
+    hn::StoreU(cells_of<kGroups>(sums, window), d, to + cell);
+  }
+}
+
+template <int kGroups, bool kAlike>
+HWY_INLINE void weigh_source_rows(const SourceWindows& windows, const WeightedRows& from, int16_t* to) {
+  switch (from.count) {
+    case 1:
+      return weigh_source_windows<kGroups, 1, kAlike>(windows, from, to);
+    case 2:
+      return weigh_source_windows<kGroups, 2, kAlike>(windows, from, to);
+    case 3:
+      return weigh_source_windows<kGroups, 3, kAlike>(windows, from, to);
+    case 4:
+      return weigh_source_windows<kGroups, 4, kAlike>(windows, from, to);
+    default:
+      return weigh_source_windows<kGroups, 0, kAlike>(windows, from, to);
+  }
+}
+
+void weigh_source(const SourceWindows& windows, const WeightedRows& from, int16_t* to) noexcept {
+  const bool alike = windows.rows_alike;
+  if (windows.groups == 1) {
+    return alike ? weigh_source_rows<1, true>(windows, from, to) : weigh_source_rows<1, false>(windows, from, to);
+  }
+  alike ? weigh_source_rows<2, true>(windows, from, to) : weigh_source_rows<2, false>(windows, from, to);
 }
 
 }  // namespace HWY_NAMESPACE
