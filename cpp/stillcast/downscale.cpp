@@ -25,6 +25,21 @@ int sub_y(const FormatInfo& info, int plane) noexcept {
   return std::find_if(info.component.begin(), info.component.end(), in_plane)->sub_y;
 }
 
+// How many components lie side by side in the plane of this one, all in each pixel's bytes, one of alpha included; of
+// YUY2, where luma and chroma have steps of their own, each lies alone.
+int lanes_of(const FormatInfo& info, const Component& c) noexcept {
+  const auto alike = [&c](const Component& other) {
+    return other.plane != c.plane || other.step_bytes == c.step_bytes;
+  };
+  const auto* end = info.component.begin() + info.components;
+  return std::all_of(info.component.begin(), end, alike) ? c.step_bytes : 1;
+}
+
+// Whether another component of the same pixels' bytes comes before it.
+bool follows(const FormatInfo& info, size_t i) noexcept {
+  return i > 0 && info.component[i - 1].plane == info.component[i].plane && lanes_of(info, info.component[i]) > 1;
+}
+
 // 4:2:2: a row of chroma for each row of luma.
 bool has_chroma_of_both_rows(const Component& c) noexcept { return c.sub_x == 2 && c.sub_y == 1; }
 
@@ -55,11 +70,11 @@ void Downscaler::build_axes(const Geometry& geometry) {
 }
 
 bool Downscaler::build_source_windows(const FormatInfo& info, int width) {
-  // Three or four components that share each pixel's bytes are picked apart faster than they are met one by one.
-  if (info.rgb && horizontal_[0].taps() > 1) return false;
   for (size_t i = 0; i < static_cast<size_t>(info.components); ++i) {
+    if (follows(info, i)) continue;
     const Component& c = info.component[i];
-    const SampleLayout layout{c.step_bytes, c.offset_bytes, info.row_bytes(c.plane, width)};
+    const int lanes = lanes_of(info, c);
+    const SampleLayout layout{c.step_bytes, lanes == 1 ? c.offset_bytes : 0, lanes, info.row_bytes(c.plane, width)};
     if (!source_windows_[i].build(horizontal_[axis_of(c.sub_x)], vertical_[axis_of(c.sub_y)], layout,
                                   kernels_.window)) {
       return false;
@@ -124,14 +139,31 @@ WeightedRows Downscaler::source_rows(const PlaneView& plane, const AreaAxis& ver
 
 void Downscaler::weigh_source(const FrameView& frame, const FormatInfo& info, int pair) noexcept {
   for (size_t i = 0; i < static_cast<size_t>(info.components); ++i) {
+    if (follows(info, i)) continue;
     const Component& c = info.component[i];
     const int rows = 2 / c.sub_y;
     for (int row = 0; row < rows; ++row) {
       const WeightedRows from =
           source_rows(frame.planes[static_cast<size_t>(c.plane)], vertical_[axis_of(c.sub_y)], rows * pair + row);
-      kernels_.weigh_source(source_windows_[i], from, scaled_[i][static_cast<size_t>(row)].data());
+      if (lanes_of(info, c) == 1) {
+        kernels_.weigh_source(source_windows_[i], from, scaled_[i][static_cast<size_t>(row)].data());
+      } else {
+        kernels_.weigh_source(source_windows_[i], from, sums_[0].data());
+        split_cells(info, i, static_cast<size_t>(row));
+      }
     }
   }
+}
+
+// Takes apart the cells of all components of the plane.
+void Downscaler::split_cells(const FormatInfo& info, size_t first, size_t row) noexcept {
+  const Component& c = info.component[first];
+  std::array<int16_t*, 4> to;
+  to.fill(split_[0][0].data());  // alpha is nobody's
+  for (size_t i = first; i < static_cast<size_t>(info.components); ++i) {
+    to[static_cast<size_t>(info.component[i].offset_bytes)] = scaled_[i][row].data();
+  }
+  kernels_.split(sums_[0].data(), c.step_bytes, horizontal_[axis_of(c.sub_x)].cells(), to);
 }
 
 void Downscaler::sum_and_weigh(const FrameView& frame, const FormatInfo& info, int pair) noexcept {

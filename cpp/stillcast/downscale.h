@@ -54,6 +54,7 @@ class Downscaler {
   // The rows of the plane that row `row` of the small picture covers.
   [[nodiscard]] WeightedRows source_rows(const PlaneView& plane, const AreaAxis& vertical, int row) noexcept;
   void weigh_source(const FrameView& frame, const FormatInfo& info, int pair) noexcept;
+  void split_cells(const FormatInfo& info, size_t first, size_t row) noexcept;
   void sum_and_weigh(const FrameView& frame, const FormatInfo& info, int pair) noexcept;
   void sum_row(const PlaneView& plane, const AreaAxis& vertical, int row, AlignedVector<int16_t>& sums) noexcept;
   // Takes apart the rows that were summed, for all components of the plane. Where it is but one row, it is weighed
@@ -68,8 +69,8 @@ class Downscaler {
   std::array<AreaAxis, 2> vertical_;
   std::array<AreaAxis, 2> horizontal_;
   bool short_weights_ = false;
-  std::array<SourceWindows, 3> source_windows_;  // one a component, if weights are short
-  std::array<RowWindows, 3> windows_;            // one a component, if not
+  std::array<SourceWindows, 3> source_windows_;  // one a component, or the first of several side by side
+  std::array<RowWindows, 3> windows_;            // one a component, where weights are not short
   std::vector<const uint8_t*> source_rows_;
   int row_bytes_ = 0;  // of the row that was summed
   std::array<AlignedVector<int16_t>, 2> sums_;

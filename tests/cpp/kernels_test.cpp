@@ -170,7 +170,7 @@ void expect_same_cells(const Kernels& kernels, const AreaAxis& horizontal, const
   ASSERT_TRUE(plain.build(horizontal, vertical, layout, reference_kernels().window));
   Rows rows;
   for (int i = 0; i < vertical.taps(); ++i) rows.push_back(noise.bytes(layout.row_bytes));
-  std::vector<int16_t> want(static_cast<size_t>(horizontal.cells()) + kRowPadding);
+  std::vector<int16_t> want(static_cast<size_t>(plain.cells) + kRowPadding);
   std::vector<int16_t> got = want;
   for (int cell = 0; cell < vertical.cells(); ++cell) {
     const AreaAxis::Span& span = vertical.span(cell);
@@ -179,7 +179,7 @@ void expect_same_cells(const Kernels& kernels, const AreaAxis& horizontal, const
     const WeightedRows from{pointers.data(), vertical.weights(span), span.count, 0};
     reference_kernels().weigh_source(plain, from, want.data());
     kernels.weigh_source(windows, from, got.data());
-    ASSERT_TRUE(std::equal(want.begin(), want.begin() + horizontal.cells(), got.begin()))
+    ASSERT_TRUE(std::equal(want.begin(), want.begin() + plain.cells, got.begin()))
         << layout.row_bytes << " bytes to " << horizontal.cells() << " cells of " << span.count << " rows";
   }
 }
@@ -199,12 +199,14 @@ TEST_P(EveryKernels, WeighsTheSourceWhereWeightsAreShort) {
           AreaAxis vertical;
           horizontal.build(width, 1, cells);
           vertical.build(4 * down.from, 1, 4 * down.to);
-          const SampleLayout layout{step, cells % step, step * width};
-          SourceWindows windows;
-          if (!windows.build(horizontal, vertical, layout, kernels().window)) continue;
-          Noise noise(static_cast<uint32_t>(cells + step));
-          expect_same_cells(kernels(), horizontal, vertical, layout, noise);
-          ++tried;
+          for (const SampleLayout layout :
+               {SampleLayout{step, cells % step, 1, step * width}, {step, 0, step, step * width}}) {
+            SourceWindows windows;
+            if (!windows.build(horizontal, vertical, layout, kernels().window)) continue;
+            Noise noise(static_cast<uint32_t>(cells + step));
+            expect_same_cells(kernels(), horizontal, vertical, layout, noise);
+            ++tried;
+          }
         }
       }
     }
@@ -228,15 +230,17 @@ TEST(SourceWindows, AreForShortWeightsOnly) {
     EXPECT_TRUE(all || none) << width << " to " << cells;
     return all;
   };
-  EXPECT_TRUE(built(1920, 640, 1080, 360, {1, 0, 1920}));
-  EXPECT_TRUE(built(1920, 640, 1080, 360, {2, 1, 3840}));
-  EXPECT_TRUE(built(3840, 640, 2160, 360, {1, 0, 3840}));
-  EXPECT_TRUE(built(64, 32, 64, 32, {1, 0, 64}));
-  EXPECT_FALSE(built(62, 31, 62, 31, {1, 0, 62})) << "a row shorter than a window";
-  EXPECT_FALSE(built(1920, 640, 1080, 360, {3, 0, 5760})) << "cells of nine bytes";
-  EXPECT_FALSE(built(1920, 640, 1080, 120, {1, 0, 1920})) << "cells of nine rows";
-  EXPECT_FALSE(built(1920, 854, 1080, 480, {1, 0, 1920})) << "long weights";
-  EXPECT_FALSE(built(1920, 768, 1080, 432, {1, 0, 1920})) << "a flat picture would not stay flat";
+  EXPECT_TRUE(built(1920, 640, 1080, 360, {1, 0, 1, 1920}));
+  EXPECT_TRUE(built(1920, 640, 1080, 360, {2, 0, 2, 3840}));
+  EXPECT_TRUE(built(3840, 640, 2160, 360, {1, 0, 1, 3840}));
+  EXPECT_TRUE(built(64, 32, 64, 32, {1, 0, 1, 64}));
+  EXPECT_FALSE(built(62, 31, 62, 31, {1, 0, 1, 62})) << "a row shorter than a window";
+  EXPECT_TRUE(built(1920, 640, 1080, 360, {3, 0, 3, 5760}));
+  EXPECT_FALSE(built(5760, 640, 1080, 360, {1, 0, 1, 5760})) << "cells of nine samples";
+  EXPECT_FALSE(built(3840, 640, 2160, 360, {4, 0, 4, 15360})) << "cells of more bytes than a window of 16";
+  EXPECT_FALSE(built(1920, 640, 1080, 120, {1, 0, 1, 1920})) << "cells of nine rows";
+  EXPECT_FALSE(built(1920, 854, 1080, 480, {1, 0, 1, 1920})) << "long weights";
+  EXPECT_FALSE(built(1920, 768, 1080, 432, {1, 0, 1, 1920})) << "a flat picture would not stay flat";
 }
 
 TEST_P(EveryKernels, AveragesRows) {

@@ -12,18 +12,58 @@ namespace {
 
 constexpr int kTapsOfGroup = 4;
 
+// Samples of a row that cell `cell` covers; lanes take turns.
+const AreaAxis::Span& span_of(const AreaAxis& horizontal, const SampleLayout& layout, int cell) noexcept {
+  return horizontal.span(cell / layout.lanes);
+}
+
+// Where sample `sample` of the cell's lane lies.
+int byte_of(const SampleLayout& layout, int cell, int sample) noexcept {
+  return sample * layout.step_bytes + layout.offset_bytes + cell % layout.lanes;
+}
+
+int first_byte(const AreaAxis& horizontal, const SampleLayout& layout, int cell) noexcept {
+  return byte_of(layout, cell, span_of(horizontal, layout, cell).first);
+}
+
+int last_byte(const AreaAxis& horizontal, const SampleLayout& layout, int cell) noexcept {
+  const AreaAxis::Span& span = span_of(horizontal, layout, cell);
+  return byte_of(layout, cell, span.first + span.count - 1);
+}
+
+// Whether windows of so many bytes hold the samples of their cells.
+bool windows_fit(const AreaAxis& horizontal, const SampleLayout& layout, int groups, int bytes) noexcept {
+  const int cells = horizontal.cells() * layout.lanes;
+  const int step = bytes / kTapsOfGroup / groups;
+  for (int cell = 0; cell < cells; cell += step) {
+    const int last = last_byte(horizontal, layout, std::min(cell + step, cells) - 1);
+    if (last - first_byte(horizontal, layout, cell) >= bytes) return false;
+  }
+  return true;
+}
+
+// 0 if there is no number of groups that fits.
+int fitting_groups(const AreaAxis& horizontal, const SampleLayout& layout) noexcept {
+  for (const int groups : {1, 2}) {
+    if (horizontal.taps() <= kTapsOfGroup * groups && windows_fit(horizontal, layout, groups, 16) &&
+        windows_fit(horizontal, layout, groups, SourceWindows::kMostBytes)) {
+      return groups;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 bool SourceWindows::build(const AreaAxis& horizontal, const AreaAxis& vertical, const SampleLayout& layout,
                           const WindowShape& window_shape) {
-  const int span = horizontal.taps() * layout.step_bytes;
-  if (span > kMostTaps || vertical.taps() > kMostTaps) return false;
+  if (layout.row_bytes < kMostBytes || vertical.taps() > kMostTaps) return false;
   if (horizontal.longest() * vertical.longest() > INT8_MAX) return false;
-  if (layout.row_bytes < kMostBytes) return false;
   if (!choose_factor(horizontal.total() * vertical.total())) return false;
+  groups = fitting_groups(horizontal, layout);
+  if (groups == 0) return false;
   shape = window_shape;
-  groups = span > kTapsOfGroup ? 2 : 1;
-  cells = horizontal.cells();
+  cells = horizontal.cells() * layout.lanes;
   rows_alike = vertical.longest() == 1;
   const int windows = whole_windows(cells, cells_per_window());
   starts.assign(static_cast<size_t>(windows), 0);
@@ -48,17 +88,16 @@ bool SourceWindows::choose_factor(int total) noexcept {
 
 void SourceWindows::build_window(const AreaAxis& horizontal, const SampleLayout& layout, int window) {
   const int first_cell = window * cells_per_window();
-  const auto byte_of = [&layout](int sample) { return sample * layout.step_bytes + layout.offset_bytes; };
-  const int start = std::min(byte_of(horizontal.span(first_cell).first), layout.row_bytes - shape.bytes);
+  const int start = std::min(first_byte(horizontal, layout, first_cell), layout.row_bytes - shape.bytes);
   const size_t place = place_of_window(shape, groups, window);
   starts[place] = start;
   for (int i = 0; i < std::min(cells_per_window(), cells - first_cell); ++i) {
-    const AreaAxis::Span& span = horizontal.span(first_cell + i);
+    const AreaAxis::Span& span = span_of(horizontal, layout, first_cell + i);
     for (int tap = 0; tap < span.count; ++tap) {
       const int group = tap / kTapsOfGroup * cells_per_window() + i;
       const auto to =
           place * static_cast<size_t>(shape.bytes) + static_cast<size_t>(group * kTapsOfGroup + tap % kTapsOfGroup);
-      indices[to] = static_cast<uint8_t>(byte_of(span.first + tap) - start);
+      indices[to] = static_cast<uint8_t>(byte_of(layout, first_cell + i, span.first + tap) - start);
       weights[to] = static_cast<int8_t>(horizontal.weights(span)[tap]);
     }
   }
@@ -67,8 +106,9 @@ void SourceWindows::build_window(const AreaAxis& horizontal, const SampleLayout&
 void SourceWindows::multiply_weights(int longest) {
   const size_t count = weights.size();
   weights.resize(count * static_cast<size_t>(longest));
-  for (size_t i = count; i < weights.size(); ++i)
+  for (size_t i = count; i < weights.size(); ++i) {
     weights[i] = static_cast<int8_t>(weights[i - count] + weights[i % count]);
+  }
 }
 
 }  // namespace stillcast

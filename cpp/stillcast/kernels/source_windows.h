@@ -10,10 +10,12 @@
 
 namespace stillcast {
 
-// Where the samples of a component lie in a row of the source.
+// Where the samples of a component lie in a row of the source, or those of several that share each pixel's bytes: of
+// NV12's chroma there are two lanes, of BGR24 three.
 struct SampleLayout {
   int step_bytes;
   int offset_bytes;
+  int lanes;
   int row_bytes;
 };
 
@@ -23,9 +25,10 @@ struct SampleLayout {
 // be weighed as the bytes that they are, along the length of each source row, and the rows' sums are added up in 16
 // bits, exactly. One multiplication divides by both totals. At 3:1 this runs as fast as the source can be read.
 //
-// The windows are those of Note [Windows], but of bytes, and serve groups of four taps rather than two. As the samples
-// of neighbouring cells leave no gap, cells whose samples lie within 4 * groups bytes each fill a window at most,
-// whatever its size: all sets of kernels take this way for the same geometries, or none.
+// The windows are those of Note [Windows], but of bytes, and serve groups of four taps rather than two. Components that
+// share each pixel's bytes are met in one pass, and taken apart in the row of cells, which is short. All sets of
+// kernels take this way for the same geometries, or none: windows of every size have to hold the samples of their
+// cells.
 struct SourceWindows {
   // False if weights are not short, if a flat picture would not come out flat, or if a row is shorter than a window of
   // any size.
@@ -40,11 +43,11 @@ struct SourceWindows {
   }
 
   static constexpr int kMostBytes = 64;
-  static constexpr int kMostTaps = 8;  // rows of a cell, and bytes of it in a row
+  static constexpr int kMostTaps = 8;  // of a cell, along a row and in rows
 
   WindowShape shape{};
-  int groups = 0;  // of one cell: 1 or 2
-  int cells = 0;
+  int groups = 0;                  // of one cell: 1 or 2
+  int cells = 0;                   // of all lanes, which take turns
   bool rows_alike = false;         // whether all rows weigh 1
   int16_t factor = 0;              // what exact sums are multiplied by
   int shift = 0;                   // and shifted by, to levels times 2^kScaledBits; rounded half up
