@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from stillcast import encode_still
-from stillcast.sources.av_frames import frame_from_av
+from stillcast.hosts.pyav import frame_from_av
 from support.clips import clip
 from support.streams import program
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from stillcast.capture import encode_still
 from stillcast.errors import FrameFormatError
-from stillcast.sources import frame_from_av, pixel_aspect_of
+from stillcast.hosts.pyav import frame_from_av, pixel_aspect_of
 from support.clips import clip, turned
 
 NATIVE = ["yuv420p", "yuvj420p", "nv12", "nv21", "yuyv422", "uyvy422", "gray", "rgb24", "bgr24", "rgba", "bgra"]

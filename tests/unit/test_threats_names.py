@@ -88,7 +88,7 @@ def test_no_name_forges_a_line_of_the_log_of_a_running_agent(name: str, logger: 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_moves_the_cursor_or_colours_the_table(name: str) -> None:
-    stats = SourceStats(SourceState.PLAYING, 0, 0, 0, 0, 0, 0, None)
+    stats = SourceStats(SourceState.PLAYING, 0, 0, 0, 0, 0, 0, 0, None)
     out = io.StringIO()
     Console(file=out, force_terminal=True, width=120, color_system=None).print(
         _feed_table([FeedRow(name, "rtmp://h", stats, None, 0, None)], "title")

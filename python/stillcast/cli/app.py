@@ -106,6 +106,13 @@ def run(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve /metrics and /healthz there; :PORT is for this machine alone."),
     ] = None,
+    keyframes_only: Annotated[
+        bool,
+        typer.Option(
+            "--keyframes-only",
+            help="Decode key frames alone where they come as often as stills: a fraction of the CPU.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Capture from files, cameras and streams until stopped.
@@ -116,7 +123,7 @@ def run(
     with exit_status():
         from stillcast.cli.run import RunOptions, run_sources  # noqa: PLC0415
 
-        run_sources(RunOptions(tuple(source or ()), config, cname, uid, seconds, metrics, as_json))
+        run_sources(RunOptions(tuple(source or ()), config, cname, uid, seconds, metrics, as_json, keyframes_only))
 
 
 @app.command()

@@ -41,6 +41,7 @@ class RunOptions:
     seconds: float | None
     metrics: str | None
     as_json: bool
+    key_frames_only: bool = False
 
 
 def run_sources(options: RunOptions) -> None:
@@ -85,7 +86,7 @@ def _capture(
         try:
             if server is not None:
                 display.message(f"figures are at {server.url}/metrics, health at {server.url}/healthz")
-            _play(agent, config, playback, display, stop, options.seconds)
+            _play(agent, config, playback, display, stop, options)
             if not stop.was_asked:
                 _deliver(agent, stop)
         finally:
@@ -95,11 +96,13 @@ def _capture(
 
 
 def _play(
-    agent: Agent, config: AgentConfig, playback: Playback, display: Display, stop: StopSignal, seconds: float | None
+    agent: Agent, config: AgentConfig, playback: Playback, display: Display, stop: StopSignal, options: RunOptions
 ) -> None:
     agent.on_still(playback.counter.count)
     for source in config.source:
-        playback.add(agent, source, SourceOptions(), display.message)
+        interval = source.interval or config.capture.interval
+        key_frames_s = interval if options.key_frames_only else None
+        playback.add(agent, source, SourceOptions(key_frames_s=key_frames_s), display.message)
     display.message(f"stills go to {config.storage.url}")
     watch = TroubleWatch()
 
@@ -110,7 +113,7 @@ def _play(
 
     playback.start()
     try:
-        stop.wait_until(playback.is_over, limit_s=seconds, each_step=show)
+        stop.wait_until(playback.is_over, limit_s=options.seconds, each_step=show)
     finally:
         playback.stop(_SOURCES_STOP_S)
         show()

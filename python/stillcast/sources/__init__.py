@@ -3,7 +3,7 @@
 Needs the extra ``video``; importing this package imports PyAV.
 """
 
-from stillcast.sources.av_frames import frame_from_av, pixel_aspect_of
+from stillcast.hosts.pyav import frame_from_av, pixel_aspect_of
 from stillcast.sources.locations import Location, SourceKind, locate
 from stillcast.sources.reader import Timeouts, VideoInfo, open_video
 from stillcast.sources.source import FrameSink, Source, SourceOptions, SourceState, SourceStats

@@ -12,8 +12,9 @@ import av.error
 from av.stream import Disposition
 
 from stillcast.errors import SourceError
-from stillcast.sources.av_frames import pixel_aspect_of
+from stillcast.hosts.pyav import pixel_aspect_of
 from stillcast.sources.faults import HTTP_WAY_OUT, silence, source_error
+from stillcast.sources.keyframes import KeyFrames
 from stillcast.sources.locations import Location, SourceKind, check_file, problem
 
 # So many unreadable packets in a row are no damage that one could read on behind.
@@ -105,6 +106,7 @@ class Video:
     stream: av.VideoStream
     timeouts: Timeouts
     counts: ReadCounts = field(default_factory=ReadCounts)
+    key_frames: KeyFrames = field(default_factory=KeyFrames)
     _end_s: float = 0.0
     _health: _Health = field(default_factory=_Health)
 
@@ -150,7 +152,8 @@ class Video:
         """
         try:
             for packet in self._packets():
-                yield from self._decode(packet)
+                if self._is_due(packet):
+                    yield from self._decode(packet)
         except av.error.FFmpegError as error:
             raise source_error(self.location, error, silent_s=self.timeouts.read_s) from None
         self._check_the_end()
@@ -185,6 +188,8 @@ class Video:
             return
         try:
             decoded = packet.decode()
+            if self.key_frames.is_alone:
+                decoded += self._drained()
         except (av.error.InvalidDataError, av.error.EOFError):
             self._count_bad()
             return
@@ -192,6 +197,24 @@ class Video:
             is_good = self._health.admits(frame, frame.time if frame.pts is not None else self._end_s)
             self.counts.damaged_frames += not is_good
             yield frame, is_good
+
+    def _is_due(self, packet: av.Packet[av.VideoStream]) -> bool:
+        if packet.size == 0:  # the end: what the decoder holds back comes out
+            return not self.key_frames.is_alone
+        return self.key_frames.admits(is_key=packet.is_keyframe, at_s=self._time_of(packet))
+
+    # A decoder holds pictures back that later ones may have to overtake; a key frame alone waits for nothing.
+    def _drained(self) -> list[av.VideoFrame]:
+        frames = self.stream.codec_context.decode(None)
+        self.stream.codec_context.flush_buffers()
+        for frame in frames:
+            frame.time_base = self.stream.time_base  # which only a packet of the stream would have given them
+        return frames
+
+    def _time_of(self, packet: av.Packet[av.VideoStream]) -> float:
+        if packet.pts is None or packet.time_base is None:
+            return self._end_s
+        return float(packet.pts * packet.time_base)
 
     def _note_end(self, packet: av.Packet[Any]) -> None:
         # A header that gives only the length of the whole file means its longest stream, which may be the sound.
@@ -216,13 +239,16 @@ class Video:
             raise SourceError(problem(self.location, what, way_out))
 
 
-def open_video(location: Location, timeouts: Timeouts, counts: ReadCounts | None = None) -> Video:
+def open_video(
+    location: Location, timeouts: Timeouts, counts: ReadCounts | None = None, key_frames: KeyFrames | None = None
+) -> Video:
     """Open a source and find its video stream. Blocks for ``timeouts.open_s`` at most.
 
     Args:
         location: what to open.
         timeouts: how long silence may last.
         counts: where to count on; new counts if None.
+        key_frames: which frames are decoded; all if None.
 
     Raises:
         SourceError: there is no such thing, or it has no video, or nobody can decode it.
@@ -242,7 +268,9 @@ def open_video(location: Location, timeouts: Timeouts, counts: ReadCounts | None
         container.close()
         raise
     stream.thread_type = "AUTO"
-    return Video(location, container, stream, timeouts, counts or ReadCounts())
+    key_frames = key_frames or KeyFrames()
+    key_frames.begin()
+    return Video(location, container, stream, timeouts, counts or ReadCounts(), key_frames)
 
 
 def _video_stream(location: Location, container: av.container.InputContainer) -> av.VideoStream:

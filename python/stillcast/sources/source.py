@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from stillcast.backoff import Backoff
 from stillcast.errors import FrameFormatError, SourceError
-from stillcast.sources.av_frames import frame_from_av
+from stillcast.hosts.pyav import frame_from_av
 from stillcast.sources.faults import NeverPlayableError
+from stillcast.sources.keyframes import KeyFrames
 from stillcast.sources.locations import SourceKind, locate, problem
 from stillcast.sources.pacing import Pacer
 from stillcast.sources.reader import ReadCounts, Timeouts, Video, VideoInfo, open_video
@@ -62,6 +63,7 @@ class SourceStats:
         bad_packets: packets that could not be read or decoded.
         damaged_frames: frames left out because they show the marks of a bad packet.
         refused_frames: frames that stillcast cannot take, sides over 16384 say.
+        skipped_packets: packets that were not decoded, because key frames suffice.
         reconnects: how often a lost live source came back.
         info: size, codec and rate, once it was open.
     """
@@ -72,6 +74,7 @@ class SourceStats:
     bad_packets: int
     damaged_frames: int
     refused_frames: int
+    skipped_packets: int
     reconnects: int
     info: VideoInfo | None
 
@@ -84,11 +87,13 @@ class SourceOptions:
         loop: start a file again when it ends.
         start_s: where in a file the first pass begins, in seconds.
         timeouts: how long a live source may be silent.
+        key_frames_s: decode key frames alone as long as they are no more than so many seconds apart; None decodes all.
     """
 
     loop: bool = False
     start_s: float = 0.0
     timeouts: Timeouts = field(default_factory=Timeouts)
+    key_frames_s: float | None = None
 
 
 class Source:
@@ -128,6 +133,7 @@ class Source:
         self._backoff = backoff or Backoff(cap_s=_RETRY_CAP_S)
         self._state = SourceState.OPENING
         self._counts = ReadCounts()
+        self._key_frames = KeyFrames(options.key_frames_s)
         self._frames = self._pushed = self._refused = self._reconnects = 0
         self._info: VideoInfo | None = None
         self._has_end = False
@@ -169,6 +175,7 @@ class Source:
             bad_packets=counts.bad_packets,
             damaged_frames=counts.damaged_frames,
             refused_frames=self._refused,
+            skipped_packets=self._key_frames.skipped,
             reconnects=self._reconnects,
             info=self._info,
         )
@@ -198,7 +205,7 @@ class Source:
 
     def _play_once(self, start_s: float) -> bool:
         """Play from opening to the end; True if that was the end of the source as well."""
-        video = open_video(self.location, self._options.timeouts, self._counts)
+        video = open_video(self.location, self._options.timeouts, self._counts, self._key_frames)
         try:
             self._has_end = video.has_end
             if self._has_end and self.location.is_live and self._info:
@@ -223,6 +230,8 @@ class Source:
                 return
             if self._state is not SourceState.PLAYING:
                 self._enter_playing(video)
+            if news := self._key_frames.news():
+                self._report(f"{self.name}: {news}")
             if pacer and frame.pts is not None and self._stopping.wait(pacer.delay_s(frame.time)):
                 return
             if is_good:

@@ -1,13 +1,16 @@
-"""From PyAV's frames to stillcast's, without copying a pixel where the layouts agree."""
+"""PyAV: ``av.VideoFrame`` of any pixel format, without copying a pixel where the layouts agree."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import av.error
 import numpy as np
 
 from stillcast.capture import Frame
+from stillcast.errors import FrameFormatError
+from stillcast.hosts.offering import FrameSink, OfferCounts, Offering
 
 if TYPE_CHECKING:
     import av
@@ -35,6 +38,41 @@ _MATRICES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
 _RANGES = {1: False, 2: True}
 
 
+class Stills:
+    """Stills of frames that the host decodes itself. For one thread at a time.
+
+    ``stills = Stills(agent.open_feed("lobby", "91"))``, then ``stills.offer(frame)`` for each decoded frame.
+    """
+
+    def __init__(self, feed: FrameSink, *, pixel_aspect: tuple[int, int] = (1, 1), name: str = "pyav") -> None:
+        """Describe the stills of a stream.
+
+        Args:
+            feed: takes the frames; its owner closes it.
+            pixel_aspect: width and height of one pixel, as ``pixel_aspect_of`` gives it for the stream.
+            name: what log lines call the stream.
+        """
+        self._offering = Offering(feed, name)
+        self._pixel_aspect = pixel_aspect
+
+    @property
+    def counts(self) -> OfferCounts:
+        """What was offered, pushed and refused."""
+        return self._offering.counts
+
+    def offer(self, frame: av.VideoFrame) -> bool:
+        """Offer the newest decoded frame; never raises.
+
+        Args:
+            frame: looked at only when a still is due, and not kept. A pixel format that ``Frame`` does not know is
+                converted then, a frame in the memory of a graphics card is brought over.
+
+        Returns:
+            True if it was taken for a still.
+        """
+        return self._offering.offer(lambda: frame_from_av(frame, pixel_aspect=self._pixel_aspect))
+
+
 def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1)) -> Frame:
     """Look at a decoded PyAV frame as a stillcast ``Frame``.
 
@@ -42,7 +80,7 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
     stillcast does not know is converted first, which costs a copy: ask ``feed.wanted`` before.
 
     Args:
-        frame: a decoded frame in main memory.
+        frame: a decoded frame.
         pixel_aspect: width and height of one pixel, as ``pixel_aspect_of`` gives it for the stream.
 
     Returns:
@@ -50,7 +88,7 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
         rotation is clockwise and a multiple of 90 degrees, so that the still comes out upright.
 
     Raises:
-        FrameFormatError: sides that stillcast does not take.
+        FrameFormatError: sides that stillcast does not take, or a picture that FFmpeg cannot bring to main memory.
     """
     known = _in_a_known_format(frame)
     name, rows = _LAYOUTS[known.format.name]
@@ -79,9 +117,19 @@ def _in_a_known_format(frame: av.VideoFrame) -> av.VideoFrame:
         return frame
     # Paletted and planar RGB stay RGB: to make YUV of them would need a matrix that nobody chose.
     if frame.format.is_rgb or name == "pal8":
-        return frame.reformat(format="rgb24")
+        return _reformatted(frame, "rgb24")
     # The target has the range of the source, so that swscale does not squeeze the levels on the way.
-    return frame.reformat(format="yuvj420p" if _is_full_range(frame) else "yuv420p")
+    return _reformatted(frame, "yuvj420p" if _is_full_range(frame) else "yuv420p")
+
+
+def _reformatted(frame: av.VideoFrame, name: str) -> av.VideoFrame:
+    try:
+        return frame.reformat(format=name)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise FrameFormatError(
+            f'frame: "{frame.format.name}" cannot be converted to "{name}" ({error}): decode to main memory, or to '
+            "another pixel format"
+        ) from None
 
 
 def _plane(frame: av.VideoFrame, index: int, row_bytes: int) -> Plane:

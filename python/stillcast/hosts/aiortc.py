@@ -1,0 +1,63 @@
+"""aiortc: any ``MediaStreamTrack``, through a relay that keeps one frame."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, cast
+
+from aiortc.contrib.media import MediaRelay
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from stillcast.hosts.offering import ClosingSink, OfferCounts, Offering
+from stillcast.hosts.pyav import frame_from_av
+
+if TYPE_CHECKING:
+    import av
+
+_LOG: Final = logging.getLogger("stillcast.hosts")
+
+
+class Stills:
+    """Stills of a video track, until it ends; then the feed is closed. Used on the track's event loop.
+
+    Frames are taken off the track as they come, whether a still is due or not, so that nothing is queued.
+    """
+
+    def __init__(
+        self, feed: ClosingSink, track: MediaStreamTrack, *, relay: MediaRelay | None = None, name: str = ""
+    ) -> None:
+        """Begin to watch a track; call it while the event loop runs.
+
+        Args:
+            feed: takes the frames; it is closed when the track ends.
+            track: of kind video.
+            relay: the host's own one if it reads the track as well; a track has one reader, a relay any number.
+            name: what log lines call the track; its id if empty.
+        """
+        self._name = name or f"track {track.id}"
+        self._feed = feed
+        self._offering = Offering(feed, self._name)
+        self._proxy = (relay or MediaRelay()).subscribe(track, buffered=False)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"stillcast {self._name}")
+
+    @property
+    def counts(self) -> OfferCounts:
+        """What was offered, pushed and refused."""
+        return self._offering.counts
+
+    async def close(self) -> None:
+        """Let go of the track and close the feed; may be called again."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                frame = cast("av.VideoFrame", await self._proxy.recv())
+                self._offering.offer(lambda frame=frame: frame_from_av(frame))  # type: ignore[misc]
+        except MediaStreamError:
+            _LOG.info("%s: ended", self._name)
+        finally:
+            self._proxy.stop()
+            self._feed.close()

@@ -1,0 +1,140 @@
+"""LiveKit: stills of all participants of a room; room = cname, identity = uid."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from livekit import rtc
+
+from stillcast.capture import Frame
+from stillcast.errors import FrameFormatError, StillcastError
+from stillcast.hosts.offering import ClosingSink, Offering
+from stillcast.hosts.planes import Plane, plane
+
+_LOG: Final = logging.getLogger("stillcast.hosts")
+
+_PACKED: Final = {
+    rtc.VideoBufferType.RGBA: ("RGBA", 4),
+    rtc.VideoBufferType.BGRA: ("BGRA", 4),
+    rtc.VideoBufferType.RGB24: ("RGB24", 3),
+}
+_ROTATIONS: Final = {
+    rtc.VideoRotation.VIDEO_ROTATION_90: 90,
+    rtc.VideoRotation.VIDEO_ROTATION_180: 180,
+    rtc.VideoRotation.VIDEO_ROTATION_270: 270,
+}
+
+
+class RoomStills:
+    """Stills of the video tracks of a room, as they come and go. Used on the room's event loop.
+
+    A feed is opened for each track that is subscribed, and closed when the track is gone. While a track is muted its
+    feed stays, and its ticks count as ``no_frame``.
+    """
+
+    def __init__(
+        self,
+        open_feed: Callable[[str, str], ClosingSink],
+        room: rtc.Room,
+        *,
+        screens: bool = False,
+    ) -> None:
+        """Begin to watch a room, with the tracks that it has.
+
+        Args:
+            open_feed: gives the feed of a room's name and an identity: ``agent.open_feed``, or a function around it.
+            room: connected, with ``auto_subscribe``, or one whose tracks the host subscribes itself.
+            screens: take shared screens too; their stills have the uid of whoever shares.
+        """
+        self._open_feed = open_feed
+        self._room = room
+        self._screens = screens
+        self._watched: dict[str, asyncio.Task[None]] = {}
+        room.on("track_subscribed", self._begin)
+        room.on("track_unsubscribed", self._end)
+        for participant in room.remote_participants.values():
+            for publication in participant.track_publications.values():
+                if publication.track is not None:
+                    self._begin(publication.track, publication, participant)
+
+    async def close(self) -> None:
+        """Let go of the room and close all feeds; may be called again."""
+        self._room.off("track_subscribed", self._begin)
+        self._room.off("track_unsubscribed", self._end)
+        tasks = list(self._watched.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        is_screen = publication.source == rtc.TrackSource.SOURCE_SCREENSHARE
+        if track.kind != rtc.TrackKind.KIND_VIDEO or (is_screen and not self._screens) or track.sid in self._watched:
+            return
+        name = f"{self._room.name}/{participant.identity}"
+        try:
+            feed = self._open_feed(self._room.name, participant.identity)
+        except StillcastError as error:
+            _LOG.warning("%s: no stills: %s", name, error)
+            return
+        task = asyncio.get_running_loop().create_task(_watch(track, feed, name), name=f"stillcast {name}")
+        self._watched[track.sid] = task
+        task.add_done_callback(lambda _: self._watched.pop(track.sid, None))
+
+    def _end(self, track: rtc.Track, *_: object) -> None:
+        if task := self._watched.get(track.sid):
+            task.cancel()
+
+
+async def _watch(track: rtc.Track, feed: ClosingSink, name: str) -> None:
+    # The newest frame only: the SDK's queue has no bound unless told.
+    stream = rtc.VideoStream(track, capacity=1)
+    offering = Offering(feed, name)
+    try:
+        async for event in stream:
+            offering.offer(lambda event=event: frame_from_livekit(event.frame, event.rotation))  # type: ignore[misc]
+    except Exception as error:  # of the SDK: the host's loop must not see it
+        _LOG.warning("%s: ended: %s", name, error or type(error).__name__)
+    finally:
+        feed.close()
+        await stream.aclose()
+
+
+def frame_from_livekit(frame: rtc.VideoFrame, rotation: int = rtc.VideoRotation.VIDEO_ROTATION_0) -> Frame:
+    """Look at a frame of the SDK as a ``Frame``; what is neither I420 nor packed RGB is converted to I420.
+
+    Args:
+        frame: its rows have no padding.
+        rotation: the event's.
+
+    Raises:
+        FrameFormatError: a frame that the SDK cannot convert, or whose bytes do not suffice.
+    """
+    turn = _ROTATIONS.get(rotation, 0)
+    width, height = frame.width, frame.height
+    if frame.type in _PACKED:
+        name, pixel_bytes = _PACKED[frame.type]
+        return Frame(_planes(frame, [(pixel_bytes * width, height)]), name, width, height, rotation=turn)
+    if frame.type != rtc.VideoBufferType.I420:
+        frame = _converted(frame)
+    half = (-(-width // 2), -(-height // 2))
+    return Frame(_planes(frame, [(width, height), half, half]), "I420", width, height, rotation=turn)
+
+
+def _converted(frame: rtc.VideoFrame) -> rtc.VideoFrame:
+    try:
+        return frame.convert(rtc.VideoBufferType.I420)
+    except Exception as error:
+        raise FrameFormatError(f"frame: LiveKit cannot convert its type {frame.type} to I420: {error}") from None
+
+
+def _planes(frame: rtc.VideoFrame, sizes: list[tuple[int, int]]) -> list[Plane]:
+    planes, offset = [], 0
+    for row_bytes, rows in sizes:
+        planes.append(plane(frame.data, stride_bytes=row_bytes, row_bytes=row_bytes, rows=rows, offset=offset))
+        offset += row_bytes * rows
+    return planes

@@ -1,0 +1,77 @@
+"""Decoding key frames alone, where they come often enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Encoders place key frames by frames, not by seconds.
+_TOLERANCE = 1.05
+
+
+@dataclass(slots=True)
+class KeyFrames:
+    """Which packets of a stream are decoded. Used by the source's thread.
+
+    Note [Key frames alone]: a still every two seconds of a stream with a key frame every two seconds needs no other
+    frame, and to decode is nearly all that such a stream costs. A still is then as old as its key frame, so where these
+    lie further apart than stills every frame is decoded, from the first key frame on that came too late. Then for good:
+    a stream that is decoded half of the time cannot be trusted to be in time.
+
+    Attributes:
+        interval_s: seconds between two stills; None decodes every frame.
+        skipped: packets that were not decoded.
+        is_alone: whether key frames alone are decoded.
+    """
+
+    interval_s: float | None = None
+    skipped: int = 0
+    is_alone: bool = False
+    _last_s: float | None = None
+    _since: int = 0
+    _said: str = ""
+    _news: str = ""
+
+    def __post_init__(self) -> None:
+        self.is_alone = self.interval_s is not None
+
+    def begin(self) -> None:
+        """Expect a stream that was opened anew: its clock may be another one."""
+        self._last_s = None
+
+    def admits(self, *, is_key: bool, at_s: float) -> bool:
+        """Whether the next packet is to be decoded.
+
+        Args:
+            is_key: whether it is a key frame's.
+            at_s: its place on the stream's clock, in seconds.
+        """
+        if self.interval_s is None or not self.is_alone:
+            return True
+        if is_key:
+            self._look(at_s, self.interval_s)
+            return True
+        self.skipped += 1
+        self._since += 1
+        return False
+
+    def news(self) -> str:
+        """What is to be said of it since the last call; mostly nothing."""
+        news, self._news = self._news, ""
+        return news
+
+    def _look(self, at_s: float, interval_s: float) -> None:
+        if self._last_s is not None and at_s > self._last_s:
+            apart_s = at_s - self._last_s
+            self.is_alone = apart_s <= interval_s * _TOLERANCE
+            if self.is_alone:
+                self._say("alone", f"a key frame every {apart_s:.1f} s: of {self._since + 1} frames 1 is decoded")
+            else:
+                self._say(
+                    "all",
+                    f"key frames {apart_s:.1f} s apart, a still every {interval_s:g} s: every frame is decoded",
+                )
+        self._last_s, self._since = at_s, 0
+
+    def _say(self, what: str, text: str) -> None:
+        if what != self._said:
+            self._said, self._news = what, text

@@ -1,0 +1,114 @@
+"""aiortc: two peers on loopback over real WebRTC, one sends Big Buck Bunny, the other makes stills of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+
+import aioice.ice
+import numpy as np
+import pytest
+from aiortc import MediaStreamTrack, RTCPeerConnection, VideoStreamTrack
+from aiortc.contrib.media import MediaPlayer, MediaRelay
+
+from stillcast.hosts import aiortc
+from support.clips import clip
+from support.host_frames import StillSink, picture
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: ["127.0.0.1"])
+
+
+@asynccontextmanager
+async def peers(
+    sent: MediaStreamTrack, on_track: Callable[[MediaStreamTrack], None]
+) -> AsyncIterator[RTCPeerConnection]:
+    """Two connected peers; gives the one that sends."""
+    sender, receiver = RTCPeerConnection(), RTCPeerConnection()
+    sender.addTrack(sent)
+    receiver.on("track", on_track)
+    try:
+        await sender.setLocalDescription(await sender.createOffer())
+        await receiver.setRemoteDescription(sender.localDescription)
+        await receiver.setLocalDescription(await receiver.createAnswer())
+        await sender.setRemoteDescription(receiver.localDescription)
+        yield sender
+    finally:
+        await sender.close()
+        await receiver.close()
+
+
+def on_a_loop(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
+    @wraps(test)
+    def run() -> None:
+        asyncio.run(test())
+
+    return run
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110, what is waited for has no event
+            await asyncio.sleep(0.02)
+
+
+@on_a_loop
+async def test_stills_of_a_peer_show_what_it_sends_and_its_feed_closes_when_it_hangs_up():
+    player = MediaPlayer(str(clip("bigbuckbunny")), loop=True)
+    sink, watched = StillSink(), []
+    async with peers(player.video, lambda track: watched.append(aiortc.Stills(sink, track))) as sender:
+        await until(lambda: len(sink.stills) >= 3)
+        assert not sink.closed
+        await sender.close()
+        await until(lambda: sink.closed)
+    player.video.stop()
+    (stills,) = watched
+    assert stills.counts.refused == 0
+    still = sink.stills[0]
+    assert still.width / still.height == pytest.approx(16 / 9, rel=0.01)
+    assert still.luma_deviation > 20
+
+
+@on_a_loop
+async def test_the_hosts_own_reader_gets_every_frame_beside_the_stills():
+    relay, sink, own = MediaRelay(), StillSink(wanted=False), []
+
+    async def read(track: MediaStreamTrack) -> None:
+        while True:
+            own.append(await track.recv())
+
+    tasks = []
+
+    def on_track(track: MediaStreamTrack) -> None:
+        aiortc.Stills(sink, track, relay=relay)
+        tasks.append(asyncio.ensure_future(read(relay.subscribe(track))))
+
+    async with peers(VideoStreamTrack(), on_track):
+        await until(lambda: len(own) >= 10)
+        sink.wanted = True
+        await until(lambda: len(sink.stills) >= 1)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    # The track's green is the one of its planes: Y, Cb and Cr are 0.
+    assert np.abs(picture(sink.stills[0]).mean(axis=(0, 1)) - [0, 135, 0]).max() < 6
+
+
+@on_a_loop
+async def test_closing_lets_go_of_a_track_that_sends_nothing():
+    class Silent(MediaStreamTrack):
+        kind = "video"
+
+        async def recv(self) -> None:
+            await asyncio.Event().wait()
+
+    sink = StillSink()
+    stills = aiortc.Stills(sink, Silent())
+    await asyncio.sleep(0)
+    await stills.close()
+    await stills.close()
+    assert sink.closed
