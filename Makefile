@@ -11,7 +11,7 @@ SECONDS ?= 300
 TABLE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test portability identity fuzz faults check bench bench-quick bench-instructions bench-feeds clean
+.PHONY: help demo test portability identity fuzz faults check bench bench-quick bench-instructions bench-hosts bench-feeds clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -66,6 +66,9 @@ bench-quick: bench-cpp ## The figures that matter most, 2 minutes; the report go
 bench-instructions: bench-cpp ## Count instructions of a still, compare with those kept; ARGS=--check keeps nothing
 	$(BENCH) -m benchmarks.instructions $(ARGS)
 
+bench-hosts: $(VENV)/.bench ## Measure what adapters add to their hosts, 3 minutes: benchmarks/results/hosts.md
+	$(BENCH) -m benchmarks.hosts $(ARGS)
+
 bench-feeds: bench-cpp ## Measure many feeds in one process, 5 minutes; ARGS=--quick takes one
 	$(BENCH) -m benchmarks.feeds $(ARGS)
 
@@ -100,6 +103,7 @@ $(VENV)/.demo: $(VENV)/.venv $(NATIVE)
 $(VENV)/.test: $(VENV)/.demo
 	tools/system-packages test
 	$(BIN)/python -m pip install --quiet --group test
+	tools/livekit-server
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from stillcast.receiver import Receiver
 from support.cli import settings, stillcast
 from support.clips import clip, remuxed
-from support.streams import publisher
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name that it overrides
-        pass
-
-
-@contextmanager
-def http_server(directory: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(directory))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+from support.streams import http_server, publisher
 
 
 def test_a_live_stream_in_segments_gives_a_still_at_every_tick(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 _MODULE = "ngx_rtmp_module.so"
@@ -61,7 +64,7 @@ def rtmp_server(directory: Path, port: int) -> Iterator[str]:
     )
     command = [nginx, "-p", str(directory), "-e", str(directory / "error.log"), "-c", str(configuration)]
     with process(command, directory / "nginx.log") as child:
-        _wait_for_port(port, child, directory / "nginx.log")
+        wait_for_port(port, child, directory / "nginx.log")
         yield f"rtmp://127.0.0.1:{port}/live"
 
 
@@ -80,7 +83,26 @@ def publisher(clip: Path, target: Sequence[str], log: Path) -> Iterator[subproce
         yield child
 
 
-def _wait_for_port(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name that it overrides
+        pass
+
+
+@contextmanager
+def http_server(directory: Path) -> Iterator[str]:
+    """Serve a directory over HTTP on loopback; gives the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_QuietHandler, directory=str(directory))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def wait_for_port(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a programme listens; fails with what it said if it ends before."""
     end = time.monotonic() + _LIMIT_S
     while True:
         try:

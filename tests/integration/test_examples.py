@@ -1,0 +1,94 @@
+"""The examples as they stand, as programmes of their own: a still in the directory that the settings name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stillcast import parse_object_key
+from support.clips import clip
+from support.streams import free_port, http_server, publisher, rtmp_server
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PATIENCE_S = 60.0
+
+
+@contextmanager
+def example(name: str, *arguments: str, home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run an example with the embedded default below a home of its own, a still every tenth of a second."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("STILLCAST_")},
+        "HOME": str(home),
+        "XDG_DATA_HOME": str(home / "share"),
+        "XDG_STATE_HOME": str(home / "state"),
+        "STILLCAST_CAPTURE_INTERVAL": "0.1",
+    }
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
+    with (home / f"{name}.log").open("w") as log:
+        child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            child.wait(20)
+
+
+def stills(home: Path) -> list[Path]:
+    return sorted((home / "share" / "stillcast" / "stills").rglob("*.jpg"))
+
+
+def wait_for_stills(child: subprocess.Popen[str], home: Path, count: int = 2) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while len(stills(home)) < count:
+        text = "".join(log.read_text() for log in home.glob("*.log"))
+        assert child.poll() is None or child.returncode == 0, text
+        assert time.monotonic() < end, text
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_fits_on_a_screen(path: Path):
+    assert len(path.read_text().splitlines()) <= 25
+
+
+def test_pyav_from_nginx_rtmp(tmp_path: Path):
+    with (
+        rtmp_server(tmp_path / "nginx", free_port()) as server,
+        publisher(clip("bigbuckbunny"), ["-f", "flv", f"{server}/lobby"], tmp_path / "ffmpeg.log"),
+        example("pyav_stills", f"{server}/lobby", home=tmp_path) as child,
+    ):
+        wait_for_stills(child, tmp_path)
+    key = parse_object_key(stills(tmp_path)[0].relative_to(tmp_path / "share/stillcast/stills").as_posix())
+    assert (key.cname, key.uid) == ("lobby", "91")
+
+
+def test_pyav_from_an_hls_list(tmp_path: Path):
+    web = tmp_path / "web"
+    web.mkdir()
+    target = ["-f", "hls", "-hls_time", "4", "-hls_flags", "delete_segments", str(web / "live.m3u8")]
+    with publisher(clip("bigbuckbunny"), target, tmp_path / "ffmpeg.log"), http_server(web) as server:
+        while not (web / "live.m3u8").is_file():
+            time.sleep(0.1)
+        with example("pyav_stills", f"{server}/live.m3u8", home=tmp_path) as child:
+            wait_for_stills(child, tmp_path)
+
+
+def test_opencv_from_a_file(tmp_path: Path):
+    with example("opencv_stills", str(clip("bigbuckbunny")), home=tmp_path) as child:
+        assert child.wait(PATIENCE_S) == 0
+    assert stills(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "source", ["videotestsrc is-live=true", f"uridecodebin uri={clip('bigbuckbunny').as_uri()} ! videoconvert"]
+)
+def test_gstreamer_from_test_pictures_and_from_a_file(source: str, tmp_path: Path):
+    with example("gstreamer_stills", source, home=tmp_path) as child:
+        wait_for_stills(child, tmp_path)

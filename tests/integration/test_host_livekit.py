@@ -1,0 +1,146 @@
+"""LiveKit: a real server on loopback, participants that publish, and the adapter as one that subscribes.
+
+The server is Go's: `tools/livekit-server` builds it where Go is. Without it these tests are skipped with one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+
+import numpy as np
+import pytest
+from livekit import api, rtc
+
+from stillcast.hosts import livekit
+from support.host_frames import StillSink, picture
+from support.streams import free_port, process, wait_for_port
+
+SERVER = Path(__file__).parents[2] / "build" / "livekit-server"
+KEY, SECRET = "devkey", "secret-of-a-test-that-is-long-enough"
+PATIENCE_S = 30.0
+COLOURS = {"ada": (200, 30, 30), "bob": (30, 30, 200)}
+
+pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="build/livekit-server is not there: tools/livekit-server")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("livekit")
+    port, tcp, udp = free_port(), free_port(), free_port()
+    settings = directory / "livekit.yaml"
+    settings.write_text(
+        f"port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\n"
+        f"rtc: {{tcp_port: {tcp}, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false,"
+        " enable_loopback_candidate: true, interfaces: {includes: [lo]}}\n"
+    )
+    with process([str(SERVER), "--config", str(settings)], directory / "log") as child:
+        wait_for_port(port, child, directory / "log")
+        yield f"ws://127.0.0.1:{port}"
+
+
+def token(identity: str) -> str:
+    grants = api.VideoGrants(room_join=True, room="lobby")
+    made = api.AccessToken(KEY, SECRET).with_identity(identity).with_grants(grants).with_ttl(timedelta(minutes=5))
+    return made.to_jwt()
+
+
+@dataclass
+class Feeds:
+    """Opens feeds as an agent does, and keeps them all."""
+
+    of: dict[tuple[str, str], list[StillSink]] = field(default_factory=dict)
+
+    def open_feed(self, cname: str, uid: str) -> StillSink:
+        sink = StillSink()
+        self.of.setdefault((cname, uid), []).append(sink)
+        return sink
+
+    def stills(self, uid: str) -> int:
+        return sum(len(sink.stills) for sink in self.of.get(("lobby", uid), []))
+
+
+def on_a_loop(test: Callable[[str], Coroutine[None, None, None]]) -> Callable[[str], None]:
+    @wraps(test)
+    def run(url: str) -> None:
+        asyncio.run(test(url))
+
+    return run
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110, what is waited for has no event
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def joined(url: str, identity: str) -> AsyncIterator[rtc.Room]:
+    room = rtc.Room()
+    await room.connect(url, token(identity))
+    try:
+        yield room
+    finally:
+        await room.disconnect()
+
+
+@asynccontextmanager
+async def publishing(url: str, identity: str) -> AsyncIterator[rtc.LocalTrackPublication]:
+    """A participant who shows one colour."""
+    async with joined(url, identity) as room:
+        source = rtc.VideoSource(320, 240)
+        track = rtc.LocalVideoTrack.create_video_track("camera", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
+        publication = await room.local_participant.publish_track(track, options)
+        pixels = np.full((240, 320, 4), (*COLOURS[identity], 255), np.uint8).tobytes()
+
+        async def show() -> None:
+            while True:
+                source.capture_frame(rtc.VideoFrame(320, 240, rtc.VideoBufferType.RGBA, pixels))
+                await asyncio.sleep(1 / 15)
+
+        showing = asyncio.create_task(show())
+        try:
+            yield publication
+        finally:
+            showing.cancel()
+
+
+@on_a_loop
+async def test_stills_of_two_participants_one_of_whom_leaves_and_comes_back(url: str):
+    feeds = Feeds()
+    async with publishing(url, "ada"), joined(url, "stillcast") as room:
+        stills = livekit.RoomStills(feeds.open_feed, room)
+        async with publishing(url, "bob"):
+            await until(lambda: feeds.stills("ada") >= 2 and feeds.stills("bob") >= 2)
+        await until(lambda: feeds.of["lobby", "bob"][0].closed)
+        assert not feeds.of["lobby", "ada"][0].closed
+        async with publishing(url, "bob"):
+            await until(lambda: len(feeds.of["lobby", "bob"]) == 2 and len(feeds.of["lobby", "bob"][1].stills) >= 1)
+        await stills.close()
+        assert all(sink.closed for sinks in feeds.of.values() for sink in sinks)
+    assert set(feeds.of) == {("lobby", "ada"), ("lobby", "bob")}
+    for (_, uid), sinks in feeds.of.items():
+        still = sinks[0].stills[-1]
+        assert still.width / still.height == pytest.approx(4 / 3, rel=0.02)
+        assert np.abs(picture(still).mean(axis=(0, 1)) - COLOURS[uid]).max() < 12
+
+
+@on_a_loop
+async def test_a_muted_track_keeps_its_feed_and_goes_on_when_it_is_heard_again(url: str):
+    feeds = Feeds()
+    async with publishing(url, "ada") as publication, joined(url, "stillcast") as room:
+        stills = livekit.RoomStills(feeds.open_feed, room)
+        await until(lambda: feeds.stills("ada") >= 1)
+        publication.track.mute()
+        await until(lambda: any(p.muted for p in room.remote_participants["ada"].track_publications.values()))
+        muted = feeds.stills("ada")
+        publication.track.unmute()
+        await until(lambda: feeds.stills("ada") > muted + 2)
+        assert len(feeds.of["lobby", "ada"]) == 1
+        await stills.close()
