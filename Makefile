@@ -76,6 +76,13 @@ BENCH := PYTHONPATH=tests $(BIN)/python
 CASES := benchmarks --benchmark-enable
 COLUMNS := --benchmark-columns=median,iqr,ops,rounds --benchmark-max-time=0.3 --benchmark-disable-gc
 
+.PHONY: wheel
+wheel: $(VENV)/.wheel ## Build a wheel that carries its native libraries, and try it without a compiler; it is in dist/
+	rm -rf build/wheels dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheels .
+	tools/repair-wheel build/wheels/stillcast-*.whl dist
+	tools/try-wheel dist/stillcast-*.whl
+
 .PHONY: bench-cpp
 bench-cpp: $(VENV)/.bench
 	cmake --preset bench >/dev/null
@@ -104,6 +111,10 @@ $(VENV)/.test: $(VENV)/.demo
 	tools/system-packages test
 	$(BIN)/python -m pip install --quiet --group test
 	tools/livekit-server
+	touch $@
+
+$(VENV)/.wheel: $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --group wheel
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test
