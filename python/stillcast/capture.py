@@ -30,6 +30,7 @@ __all__ = [
     "change",
     "encode_still",
     "encoder_in_use",
+    "monotonic_ns",
 ]
 
 

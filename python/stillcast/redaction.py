@@ -29,6 +29,7 @@ SECRET_CHARACTERS_MIN: Final = 8
 LOGGERS: Final = (
     "stillcast",
     "stillcast.agent",
+    "stillcast.agora",
     "stillcast.callbacks",
     "stillcast.capture",
     "stillcast.cli",

@@ -88,7 +88,8 @@ def _collector(spool: Spool, delivery: Delivery, journal: Journal) -> Collector:
     collector = Collector(
         Pictures(), spool, prefix=("a",), deliver=delivery.offer, report_missed=delivery.report_missed, tell=promise
     )
-    feed: Any = SimpleNamespace(facts=FeedFacts(cname="lobby", uid="91", extra_info=""), retired=False)
+    facts = FeedFacts(cname="lobby", uid="91", extra_info="")
+    feed: Any = SimpleNamespace(facts=facts, extra_info_at=lambda _pushed_ns: facts.extra_info, retired=False)
     collector.add(0, feed)
     return collector
 

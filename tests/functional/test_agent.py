@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 import stillcast
-from stillcast.capture import Encoder, encoder_in_use
+from stillcast.capture import Encoder, encoder_in_use, monotonic_ns
 from stillcast.receiver import Receiver
 from support.agents import GREY, Host, settings, stored
 from support.stills import wait_until
@@ -171,6 +172,7 @@ def test_a_running_feed_is_changed_and_keeps_what_is_not_named(tmp_path: Path) -
     [
         ({"interval": 0, "quality": 0, "max_size": (1, 1)}, ["interval: 0", "quality: 0", "max_size: "]),
         ({"quality": "high"}, ["quality: "]),
+        ({"extra_info": "x" * 1025}, ["extra_info: "]),
     ],
 )
 def test_a_change_that_breaks_a_rule_is_refused_as_when_a_feed_is_opened_and_changes_nothing(
@@ -185,6 +187,52 @@ def test_a_change_that_breaks_a_rule_is_refused_as_when_a_feed_is_opened_and_cha
     assert len(texts) == len(changing.value.problems)
     with Host(feed):
         assert feed.snapshot(5).width == 256
+
+
+def test_a_changed_extra_info_is_for_frames_that_are_pushed_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, resumed = threading.Event(), threading.Event()
+    with (
+        Receiver() as receiver,
+        stillcast.Agent(settings(tmp_path, callback={"url": receiver.url, "extra_info": "of the settings"})) as agent,
+    ):
+        put = agent._spool.put
+
+        def slow_put(still: stillcast.Still, **facts: str) -> object:
+            slow.set()
+            assert resumed.wait(60)
+            return put(still, **facts)
+
+        other, feed = agent.open_feed("lobby", "other", interval=3600), agent.open_feed("lobby", "91", interval=3600)
+        monkeypatch.setattr(agent._spool, "put", slow_put)
+        other._native.request_snapshot()
+        assert other.push(GREY)
+        assert slow.wait(60)  # and what is captured now waits for the disk
+        for extra_info in ("", "first", "second", "second", "third"):
+            feed.change(extra_info=extra_info)
+            feed._native.request_snapshot()
+            assert feed.push(GREY)
+            wait_until(lambda: feed._native.frames_in_work == 0)
+        feed.change(extra_info="last")
+        resumed.set()
+        assert agent.flush(20)
+        with Host(feed):
+            feed.snapshot(10)
+        assert agent.flush(20)
+        told = sorted((call.uid, call.extra_info) for call in receiver.received)
+    of_the_feed = ["", "first", "last", "second", "second", "third"]
+    assert told == [*(("91", extra_info) for extra_info in of_the_feed), ("other", "of the settings")]
+
+
+def test_only_so_many_changes_of_extra_info_are_remembered(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", extra_info="0")
+    began_ns = monotonic_ns()
+    for number in range(1, 20):
+        feed.change(extra_info=str(number))
+    assert (feed.extra_info_at(began_ns), feed.extra_info_at(monotonic_ns())) == ("11", "19")
+    feed.change(quality=50)
+    assert feed.extra_info_at(monotonic_ns()) == "19"
 
 
 def test_a_closed_feed_is_not_changed(agent: stillcast.Agent) -> None:

@@ -96,6 +96,49 @@ assert os.waitpid(pid, 0)[1] == 0
 """
 
 
+ENGINE_OF_AGORA = """
+import io, logging, os, signal, sys, threading
+from pathlib import Path
+import stillcast
+from stillcast import agora
+from support.agents import GREY, settings
+from support.stills import wait_until
+
+said = io.StringIO()
+logging.basicConfig(stream=said)
+config = agora.ContentInspectConfig("", 1, [agora.ContentInspectModule(agora.CONTENT_INSPECT_TYPE_SUPERVISE, 3600)])
+with stillcast.Agent(settings(Path(sys.argv[1]))) as agent:
+    engine = agora.RtcEngine()
+    assert engine.initialize(agent, "lobby", 91) == engine.enable_content_inspect(True, config) == 0
+    wait_until(lambda: engine.wanted)
+    engine._mutex = threading.Lock()
+    engine._mutex.acquire()  # as by another thread that is in a call
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        assert engine.initialize(agent, "lobby", 91) == -7
+        assert engine.enable_content_inspect(True, config) == engine.enable_content_inspect(False) == -7
+        assert engine.push_video_frame(GREY) is engine.wanted is False
+        engine.release()
+        lines = said.getvalue().splitlines()
+        assert ["make an Agent and an engine here" in line for line in lines] == [True] * 3
+        own = agora.RtcEngine()
+        assert own.initialize(agent, "lobby", 91) == 0
+        assert own.enable_content_inspect(True, config) == -7  # the agent is not of this process
+        sys.exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    engine._mutex.release()
+    assert engine.push_video_frame(GREY)
+    assert agent.flush(20)
+assert agent.stats().stored == 1
+assert said.getvalue() == ""
+"""
+
+
+def test_an_engine_of_agora_is_refused_in_a_child_even_if_its_lock_was_held(tmp_path: Path) -> None:
+    run(["-c", ENGINE_OF_AGORA, str(tmp_path)])
+
+
 def test_an_agent_that_was_made_before_a_fork_can_be_started_in_each_child(tmp_path: Path) -> None:
     run(["-c", STARTED_IN_CHILDREN, str(tmp_path)])
     assert len(stored(tmp_path)) == 4

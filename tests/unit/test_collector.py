@@ -63,6 +63,9 @@ class FakeFeed:
         self.retired = False
         self.answer: Future[object] = Future()
 
+    def extra_info_at(self, pushed_ns: int) -> str:
+        return self.facts.extra_info
+
     def answer_snapshots(self, answer: object) -> None:
         self.answer.set_result(answer)
 

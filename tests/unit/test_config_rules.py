@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,8 @@ def test_a_leading_tilde_is_the_home_directory(tmp_path: Path):
         ("capture", "interval", "2", '"2": is not a number'),
         ("capture", "interval", None, "none: is not a number"),
         ("capture", "interval", 10**400, "an integer of 1329 bits: too large"),
+        ("capture", "interval", Fraction(10**400), "a Fraction: too large"),
+        ("capture", "interval", Fraction(-(10**400)), "a Fraction: too small"),
         ("capture", "quality", 0, "0: too small: use a whole number from 1 to 100"),
         ("capture", "workers", 0, "0: too small: use a whole number from 1 to 64"),
         ("capture", "workers", 65, "65: too large: use a whole number from 1 to 64"),

@@ -202,7 +202,8 @@ class Collector:
         try:
             still = self._still(feed, captured, frame_age_ms)
             request_id = new_request_id(still.sid, still.captured_at.timestamp())
-            item = self._spool.put(still, request_id=request_id, extra_info=feed.facts.extra_info)
+            extra_info = feed.extra_info_at(captured.pushed_ns)
+            item = self._spool.put(still, request_id=request_id, extra_info=extra_info)
             spooled = True
         finally:
             with self._mutex:

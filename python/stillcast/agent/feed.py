@@ -6,10 +6,10 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
 
-from stillcast.capture import CapturedPicture, Frame, NativeFeed, change
+from stillcast.capture import CapturedPicture, Frame, NativeFeed, change, monotonic_ns
 from stillcast.config import CaptureConfig, FeedChange, checked
 from stillcast.errors import ClosedError, NoFrameError
 from stillcast.redaction import shown
@@ -18,6 +18,7 @@ from stillcast.stills import Still
 _IN_WORK_S: Final = 5.0
 _COLLECT_S: Final = 0.1
 _LOOK_S: Final = 0.001
+_BEFORE_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +43,14 @@ class Feed:
     In a process that was forked from the one that opened it, nothing is wanted or pushed and a snapshot is refused.
     """
 
-    __slots__ = ("_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
+    __slots__ = ("_before", "_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
 
     def __init__(self, native: NativeFeed, facts: FeedFacts, sink: StillSink, capture: CaptureConfig) -> None:
         self._native = native
         self._sink = sink
-        self.facts = facts
+        self.facts = facts  # replaced under the mutex, read without it
         self._mutex = threading.Lock()  # guards what follows; never taken by push
+        self._before: tuple[tuple[int, str], ...] = ()  # until when extra_info was another, and which
         self._capture = capture
         self._waiting: list[Future[Still]] = []
         self._closed = False
@@ -76,28 +78,39 @@ class Feed:
         interval: float | None = None,
         max_size: tuple[int, int] | None = None,
         quality: int | None = None,
+        extra_info: str | None = None,
     ) -> None:
         """Give the running feed other settings; cheap, never blocks for longer than another change takes.
 
         A new interval counts from the next tick on, at the place in the interval that keeps feeds spread; a tick that
-        waits for its frame goes on waiting. Size and quality hold from the next still on.
+        waits for its frame goes on waiting. Size and quality hold from the next still on, ``extra_info`` for stills of
+        frames that are pushed from now on: a still that is under way or spooled keeps what it was captured with.
 
         Args:
             interval: seconds between two stills; None leaves it as it is, here and below.
             max_size: box in pixels for the still.
             quality: of the JPEG.
+            extra_info: ``callbackData`` of the callbacks, 1,024 bytes at most.
 
         Raises:
             ConfigError: arguments out of their rules, each named; then nothing is changed.
             ClosedError: the feed or its agent is closed.
         """
         self._refuse_child()
-        own = checked(FeedChange, interval=interval, max_size=max_size, quality=quality)
+        own = checked(FeedChange, interval=interval, max_size=max_size, quality=quality, extra_info=extra_info)
         with self._mutex:
             changed = own.capture(self._capture)
             if self._closed or not change(self._native, changed):
                 raise self._closed_error()
             self._capture = changed
+            if own.extra_info is not None and own.extra_info != self.facts.extra_info:
+                self._before = (*self._before, (monotonic_ns(), self.facts.extra_info))[-_BEFORE_MAX:]
+                self.facts = replace(self.facts, extra_info=own.extra_info)
+
+    def extra_info_at(self, pushed_ns: int) -> str:
+        """Give the ``extra_info`` that held when a frame was pushed, of the last nine that there were."""
+        with self._mutex:
+            return next((before for until_ns, before in self._before if pushed_ns < until_ns), self.facts.extra_info)
 
     def snapshot(self, timeout: float = 1.0) -> Still:
         """Capture a still on demand, beside the ticks; it is spooled and delivered like any other.

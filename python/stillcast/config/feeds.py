@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from pydantic import field_serializer
 
 from stillcast.config.kinds import ExtraInfo, FilledText, Interval, Quality, Section, Size
 from stillcast.config.sections import CaptureConfig
 from stillcast.redaction import address_secrets, without_secrets
+
+_CAPTURED: Final = ("interval", "max_size", "quality")  # what a feed may have of its own of the common settings
 
 
 class FeedConfig(Section):
@@ -41,6 +44,7 @@ class FeedChange(Section):
     interval: Interval | None = None
     max_size: Size | None = None
     quality: Quality | None = None
+    extra_info: ExtraInfo | None = None
 
     def capture(self, before: CaptureConfig) -> CaptureConfig:
         """Lay the changes over what the feed had."""
@@ -48,7 +52,7 @@ class FeedChange(Section):
 
 
 def _over(common: CaptureConfig, own: FeedConfig | FeedChange) -> CaptureConfig:
-    given = {name: value for name in FeedChange.model_fields if (value := getattr(own, name)) is not None}
+    given = {name: value for name in _CAPTURED if (value := getattr(own, name)) is not None}
     return common.model_copy(update=given)
 
 

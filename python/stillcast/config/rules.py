@@ -55,7 +55,10 @@ def number(low: float, high: float, unit: str) -> Rule:
         # A bool is an int in Python, but a quality of true is a mistake. numpy's numbers are Real and Integral.
         if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(f"is not a number: {right}")
-        given = int(value) if isinstance(value, Integral) else float(value)
+        try:
+            given = int(value) if isinstance(value, Integral) else float(value)
+        except OverflowError:  # a huge fraction
+            given = -math.inf if value < 0 else math.inf
         if not low <= given <= high:
             raise ValueError(f"{_off_range(given, low)}: {right}")
         return float(given)
