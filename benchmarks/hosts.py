@@ -13,12 +13,13 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -133,20 +134,25 @@ def _pyav(path: Path) -> Host:
     return play
 
 
+def _at_hand(frames: Sequence[Any], offer_to: Callable[[DueSink], Callable[[Any], object]]) -> Host:
+    """A host that has its frames already, and does nothing else with them."""
+
+    def play(sink: DueSink | None) -> int:
+        offer = offer_to(sink) if sink else None
+        for number in range(6000):
+            frame = frames[number % len(frames)]
+            if offer:
+                offer(frame)
+        return 6000
+
+    return play
+
+
 def _pyav_frames(planes: list[np.ndarray]) -> Host:
     from stillcast.hosts import pyav
 
     frames = [av.VideoFrame.from_ndarray(each, format="yuv420p") for each in planes]
-
-    def play(sink: DueSink | None) -> int:
-        stills = pyav.Stills(sink) if sink else None
-        for number in range(6000):
-            frame = frames[number % len(frames)]
-            if stills:
-                stills.offer(frame)
-        return 6000
-
-    return play
+    return _at_hand(frames, lambda sink: pyav.Stills(sink).offer)
 
 
 def _opencv(path: Path) -> Host:
@@ -241,15 +247,11 @@ def _agora(planes: list[np.ndarray]) -> Host:
         for each in planes
     ]  # fmt: skip
 
-    def play(sink: DueSink | None) -> int:
-        observer = agora.VideoFrameObserver(lambda _cname, _uid: sink) if sink else None
-        for number in range(6000):
-            frame = frames[number % len(frames)]
-            if observer:
-                observer.on_frame("lobby", "91", frame)
-        return 6000
+    def offer_to(sink: DueSink) -> Callable[[Any], object]:
+        observer = agora.VideoFrameObserver(lambda _cname, _uid: sink)
+        return lambda frame: observer.on_frame("lobby", "91", frame)
 
-    return play
+    return _at_hand(frames, offer_to)
 
 
 def _picamera2(planes: list[np.ndarray]) -> Host:
@@ -258,15 +260,7 @@ def _picamera2(planes: list[np.ndarray]) -> Host:
     config = {"main": {"format": "YUV420", "size": (WIDTH, HEIGHT), "stride": WIDTH}}
     requests = [SimpleNamespace(config=config, make_buffer=lambda _name, each=each: each.copy()) for each in planes]
 
-    def play(sink: DueSink | None) -> int:
-        stills = picamera2.Stills(sink) if sink else None
-        for number in range(6000):
-            request = requests[number % len(requests)]
-            if stills:
-                stills.offer(request)
-        return 6000
-
-    return play
+    return _at_hand(requests, lambda sink: picamera2.Stills(sink).offer)
 
 
 def table(costs: list[Cost]) -> str:

@@ -9,12 +9,11 @@ import io
 import json
 import re
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from PIL import Image
 import stillcast
 from stillcast import agora
 from support import application_server
-from support.agents import GREY, settings, stored
+from support.agents import Host, settings, stored
 from support.application_server import ApplicationServer
 from support.s3_settings import section_text
 from support.servers import seaweedfs
@@ -55,28 +54,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield Store(server.settings(), lambda: set(server.all_keys()), lambda key: bytes(server.get(key)["Body"]))
 
 
-class Video:
-    """The frames of some users, pushed to their engines every 5 ms as a host does."""
-
-    def __init__(self, *engines: agora.RtcEngine) -> None:
-        self._engines = engines
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.005):
-            for engine in self._engines:
-                engine.push_video_frame(GREY)
-
-
 def supervise(interval: float, extra_info: str) -> agora.ContentInspectConfig:
     module = agora.ContentInspectModule(agora.CONTENT_INSPECT_TYPE_SUPERVISE, interval)
     return agora.ContentInspectConfig(extra_info, 1, [module])
@@ -92,7 +69,7 @@ def test_a_callback_server_written_from_the_contract_alone_takes_every_still(tmp
             for uid, engine in engines.items():
                 assert engine.initialize(agent, CHANNEL, uid) == agora.ERR_OK
                 assert engine.enable_content_inspect(True, supervise(0.1, "")) == agora.ERR_OK
-            with Video(*engines.values()):
+            with Host(*(engine.push_video_frame for engine in engines.values())):
                 wait_until(lambda: len({told.user for told in server.supervised}) == 2)
                 assert engines[91].enable_content_inspect(True, supervise(0.05, "round 2")) == agora.ERR_OK
                 wait_until(lambda: [told.data for told in server.supervised].count("round 2") >= 3)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import wraps
 
 import aioice.ice
 import numpy as np
@@ -16,8 +15,7 @@ from aiortc.contrib.media import MediaPlayer, MediaRelay
 from stillcast.hosts import aiortc
 from support.clips import clip
 from support.host_frames import StillSink, picture
-
-PATIENCE_S = 20.0
+from support.loops import on_a_loop, until
 
 
 @pytest.fixture(autouse=True)
@@ -42,20 +40,6 @@ async def peers(
     finally:
         await sender.close()
         await receiver.close()
-
-
-def on_a_loop(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
-    @wraps(test)
-    def run() -> None:
-        asyncio.run(test())
-
-    return run
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110, what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 @on_a_loop

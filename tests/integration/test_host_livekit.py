@@ -6,11 +6,10 @@ The server is Go's: `tools/livekit-server` builds it where Go is. Without it the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import wraps
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,11 @@ from livekit import api, rtc
 
 from stillcast.hosts import livekit
 from support.host_frames import StillSink, picture
+from support.loops import on_a_loop, until
 from support.streams import free_port, process, wait_for_port
 
 SERVER = Path(__file__).parents[2] / "build" / "livekit-server"
 KEY, SECRET = "devkey", "secret-of-a-test-that-is-long-enough"
-PATIENCE_S = 30.0
 COLOURS = {"ada": (200, 30, 30), "bob": (30, 30, 200)}
 
 pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="build/livekit-server is not there: tools/livekit-server")
@@ -63,20 +62,6 @@ class Feeds:
 
     def stills(self, uid: str) -> int:
         return sum(len(sink.stills) for sink in self.of.get(("lobby", uid), []))
-
-
-def on_a_loop(test: Callable[[str], Coroutine[None, None, None]]) -> Callable[[str], None]:
-    @wraps(test)
-    def run(url: str) -> None:
-        asyncio.run(test(url))
-
-    return run
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110, what is waited for has no event
-            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -32,11 +33,13 @@ def stored(tmp_path: Path) -> set[str]:
 
 
 class Host:
-    """Pushes a frame every 5 ms to feeds, as a streaming host does."""
+    """Pushes a frame every 5 ms to feeds, or to functions that take frames, as a streaming host does."""
 
-    def __init__(self, *feeds: stillcast.Feed, frame: stillcast.Frame = GREY) -> None:
+    def __init__(
+        self, *feeds: stillcast.Feed | Callable[[stillcast.Frame], bool], frame: stillcast.Frame = GREY
+    ) -> None:
         self.frame = frame
-        self._feeds = feeds
+        self._pushes = [feed.push if isinstance(feed, stillcast.Feed) else feed for feed in feeds]
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -50,5 +53,5 @@ class Host:
 
     def _run(self) -> None:
         while not self._over.wait(0.005):
-            for feed in self._feeds:
-                feed.push(self.frame)
+            for push in self._pushes:
+                push(self.frame)
