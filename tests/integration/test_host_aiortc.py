@@ -90,9 +90,10 @@ async def test_closing_lets_go_of_a_track_that_sends_nothing():
         async def recv(self) -> None:
             await asyncio.Event().wait()
 
-    sink = StillSink()
-    stills = aiortc.Stills(sink, Silent())
-    await asyncio.sleep(0)
-    await stills.close()
-    await stills.close()
-    assert sink.closed
+    for begun in (True, False):
+        sink = StillSink()
+        stills = aiortc.Stills(sink, Silent())
+        await asyncio.sleep(0.01 if begun else 0)
+        await stills.close()
+        await stills.close()
+        assert sink.closed

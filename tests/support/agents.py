@@ -32,6 +32,9 @@ def stored(tmp_path: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*.jpg")}
 
 
+Push = Callable[[stillcast.Frame], bool]
+
+
 class Host:
     """Pushes a frame every 5 ms to feeds, or to functions that take frames, as a streaming host does."""
 

@@ -50,6 +50,7 @@ class Stills:
         """Let go of the track and close the feed; may be called again."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self._let_go()  # of a task that was cancelled before it began
 
     async def _run(self) -> None:
         try:
@@ -59,5 +60,8 @@ class Stills:
         except MediaStreamError:
             _LOG.info("%s: ended", self._name)
         finally:
-            self._proxy.stop()
-            self._feed.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._proxy.stop()
+        self._feed.close()

@@ -11,7 +11,7 @@ from livekit import rtc
 
 from stillcast.capture import Frame
 from stillcast.errors import FrameFormatError, StillcastError
-from stillcast.hosts.offering import ClosingSink, Offering
+from stillcast.hosts.offering import ClosingSink, FrameSink, Offering
 from stillcast.hosts.planes import Plane, plane
 
 _LOG: Final = logging.getLogger("stillcast.hosts")
@@ -31,8 +31,8 @@ _ROTATIONS: Final = {
 class RoomStills:
     """Stills of the video tracks of a room, as they come and go. Used on the room's event loop.
 
-    A feed is opened for each track that is subscribed, and closed when the track is gone. While a track is muted its
-    feed stays, and its ticks count as ``no_frame``.
+    A feed is opened for each track that is subscribed, and closed when the track or the room is gone. While a track is
+    muted its feed stays, and its ticks count as ``no_frame``.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class RoomStills:
         self._watched: dict[str, asyncio.Task[None]] = {}
         room.on("track_subscribed", self._begin)
         room.on("track_unsubscribed", self._end)
+        room.on("disconnected", self._end_all)
         for participant in room.remote_participants.values():
             for publication in participant.track_publications.values():
                 if publication.track is not None:
@@ -64,9 +65,9 @@ class RoomStills:
         """Let go of the room and close all feeds; may be called again."""
         self._room.off("track_subscribed", self._begin)
         self._room.off("track_unsubscribed", self._end)
+        self._room.off("disconnected", self._end_all)
         tasks = list(self._watched.values())
-        for task in tasks:
-            task.cancel()
+        self._end_all()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(
@@ -84,13 +85,18 @@ class RoomStills:
         task = asyncio.get_running_loop().create_task(_watch(track, feed, name), name=f"stillcast {name}")
         self._watched[track.sid] = task
         task.add_done_callback(lambda _: self._watched.pop(track.sid, None))
+        task.add_done_callback(lambda _: feed.close())  # also of a task that was cancelled before it began
 
     def _end(self, track: rtc.Track, *_: object) -> None:
         if task := self._watched.get(track.sid):
             task.cancel()
 
+    def _end_all(self, *_: object) -> None:
+        for task in self._watched.values():
+            task.cancel()
 
-async def _watch(track: rtc.Track, feed: ClosingSink, name: str) -> None:
+
+async def _watch(track: rtc.Track, feed: FrameSink, name: str) -> None:
     # The newest frame only: the SDK's queue has no bound unless told.
     stream = rtc.VideoStream(track, capacity=1)
     offering = Offering(feed, name)
@@ -100,7 +106,6 @@ async def _watch(track: rtc.Track, feed: ClosingSink, name: str) -> None:
     except Exception as error:  # of the SDK: the host's loop must not see it
         _LOG.warning("%s: ended: %s", name, error or type(error).__name__)
     finally:
-        feed.close()
         await stream.aclose()
 
 
