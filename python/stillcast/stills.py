@@ -31,7 +31,7 @@ class EncodedStill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still(EncodedStill):
-    """One captured JPEG with its facts.
+    """One captured JPEG with its facts; its ``jpeg`` has the capture time as Exif too (``stillcast.exif``).
 
     Attributes:
         sid: 32 lowercase hex digits, unique to this still.

@@ -51,6 +51,13 @@ def make_still(
     )
 
 
+def without_exif(jpeg: bytes) -> bytes:
+    """A still as its encoder made it: without the segment behind the JFIF header."""
+    at = 4 + int.from_bytes(jpeg[4:6], "big")
+    assert jpeg[at : at + 2] == b"\xff\xe1"
+    return jpeg[:at] + jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big") :]
+
+
 def make_spool(path: Path, **changed: object) -> Spool:
     """A spool that is not open yet, with caps that no test reaches by accident and a clock that stands at ``START``."""
     settings: dict[str, object] = {"max_bytes": 1 << 30, "max_age_s": 72 * 3600.0, "clock": START.timestamp}

@@ -14,6 +14,7 @@ from stillcast.agent.feed import Feed
 from stillcast.callbacks import new_request_id
 from stillcast.capture import CapturedPicture, age_ms, encoded_still
 from stillcast.errors import SpoolError
+from stillcast.exif import with_capture_time
 from stillcast.naming import format_object_key, new_sid
 from stillcast.spool import Spool, SpoolItem
 from stillcast.stills import EncodedStill, Still
@@ -215,8 +216,10 @@ class Collector:
     def _still(self, feed: Feed, captured: CapturedPicture, frame_age_ms: float) -> Still:
         encoded = encoded_still(captured.picture)
         sid, captured_at = new_sid(), _captured_at(captured)
+        measured = {field.name: getattr(encoded, field.name) for field in fields(EncodedStill)}
+        measured["jpeg"] = with_capture_time(encoded.jpeg, captured_at)
         return Still(
-            **{field.name: getattr(encoded, field.name) for field in fields(EncodedStill)},
+            **measured,
             sid=sid,
             cname=feed.facts.cname,
             uid=feed.facts.uid,
