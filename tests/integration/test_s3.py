@@ -19,7 +19,8 @@ from stillcast.config import StorageConfig
 from stillcast.delivery import Delivery
 from stillcast.receiver import Receiver
 from stillcast.spool import State
-from stillcast.storage import FailureKind, StorageFailure, open_store
+from stillcast.spool.item import describe
+from stillcast.storage import FailureKind, StorageFailure, object_metadata, open_store
 from stillcast.storage.s3 import S3Store
 from support.servers import SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, rclone, seaweedfs
 from support.stills import callback_config, make_spool, make_still, put
@@ -79,6 +80,23 @@ def test_a_still_arrives_with_its_bytes_its_type_and_its_etag(any_server: S3Serv
     found = any_server.get(still.object_key)
     assert (found["Body"], found["ContentType"]) == (still.jpeg, "image/jpeg")
     assert found["ETag"].strip('"') == hashlib.md5(still.jpeg).hexdigest()
+
+
+def test_a_real_server_tells_the_facts_of_a_still_without_its_picture(weed: S3Server, engine: str) -> None:
+    still = make_still(cname="a/b c\u2603", uid="\U0001f600", jpeg=b"x" * 25_000)
+    item = describe(still, request_id="r", extra_info="")
+    with closing(open_store(config_of(weed, engine=engine))) as store:
+        store.put(still.object_key, still.jpeg, object_metadata(item))
+    found = weed.client.head_object(Bucket=weed.bucket, Key=still.object_key)
+    assert {name.lower(): value for name, value in found["Metadata"].items()} == {
+        "cname": "a%2Fb%20c%E2%98%83",
+        "uid": "%F0%9F%98%80",
+        "sid": still.sid,
+        "captured-at": "2020-12-16T08:11:28.672Z",
+        "frame-age-ms": "12.500",
+        "sha256": hashlib.sha256(still.jpeg).hexdigest(),
+    }
+    assert found["ContentType"] == "image/jpeg"
 
 
 def test_an_etag_of_a_real_server_is_the_md5_of_what_it_has(any_server: S3Server, engine: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from stillcast.callbacks import CallbackFailure, Named
@@ -73,15 +73,17 @@ class FakeStore:
         self.answer = answer
         self.objects: dict[str, bytes] = {}
         self.puts: list[str] = []
+        self.metadata: dict[str, dict[str, str]] = {}
         self.closed = False
         self.tended = 0
         self.busy = 0
         self.busy_max = 0
         self._mutex = threading.Lock()
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
         with self._mutex:
             self.puts.append(key)
+            self.metadata[key] = dict(metadata or {})
             self.busy += 1
             self.busy_max = max(self.busy_max, self.busy)
         try:

@@ -43,7 +43,7 @@ def make_still(
         cname=cname,
         uid=uid,
         captured_at=captured_at,
-        frame_age_ms=12.5,
+        frame_age_ms=float(str(facts.pop("frame_age_ms", 12.5))),
         lateness_ms=1.0,
         source_width=1920,
         source_height=1080,

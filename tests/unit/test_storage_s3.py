@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker
 
-from stillcast.storage import FailureKind
+from stillcast.spool.item import describe
+from stillcast.storage import FailureKind, object_metadata
 from stillcast.storage.failures import is_throttled, kind_of, way_out
 from stillcast.storage.s3 import Limits
 from stillcast.storage.s3.destination import find_destination
@@ -38,6 +40,33 @@ def test_the_bytes_arrive_under_bucket_and_key_in_one_request(front: S3Front, en
     assert [fact.request.method for fact in front.facts] == ["PUT", "PUT"]
     assert "x-amz-checksum-crc32" not in front.facts[0].request.headers
     assert "expect" not in front.facts[0].request.headers
+
+
+@pytest.mark.parametrize("name", ["lobby", "née ☃", "a\nb: c", " ", "\U0001f600" * 30])
+def test_the_facts_of_a_still_are_metadata_of_its_object_and_signed(front: S3Front, engine: str, name: str) -> None:
+    still = make_still(cname=name, uid=f"{name}2", sid="ab" * 16, jpeg=b"\xff\xd8jpeg")
+    metadata = object_metadata(describe(still, request_id="r", extra_info=""))
+    with opened(front, engine=engine) as store:
+        store.put(still.object_key, still.jpeg, metadata)
+    found = front.objects[still.object_key].metadata
+    assert (unquote(found.pop("cname")), unquote(found.pop("uid"))) == (name, f"{name}2")
+    assert found == {
+        "sid": "ab" * 16,
+        "captured-at": "2020-12-16T08:11:28.672Z",
+        "frame-age-ms": "12.500",
+        "sha256": hashlib.sha256(b"\xff\xd8jpeg").hexdigest(),
+    }
+    signed = front.facts[0].request.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    assert {f"x-amz-meta-{each}" for each in metadata} <= set(signed)
+
+
+def test_no_key_that_can_be_has_metadata_beyond_what_s3_takes() -> None:
+    room = 1024 - len(make_still(cname="", uid="").object_key)
+    names = {"cname": "\U0001f600" * (room // 24), "uid": "x" * (room - 12 * (room // 24))}
+    still = make_still(**names, frame_age_ms=86_400_000.0 * 365)
+    assert len(still.object_key) == 1024
+    metadata = object_metadata(describe(still, request_id="r", extra_info=""))
+    assert sum(len(f"x-amz-meta-{name}{value}") for name, value in metadata.items()) <= 1400
 
 
 @pytest.mark.parametrize("cname", ["a b", "née ☃", "\U0001f600", "a/b%2Fc", "x" * 200])

@@ -13,8 +13,8 @@ from stillcast.spool import SpoolItem
 class Store(Protocol):
     """Where stills end; called from several threads at the same time."""
 
-    def put(self, key: str, body: bytes) -> None:
-        """Store one still; raises ``StorageFailure``. Repeating it is harmless."""
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Store one still, and what its object shall say of it; raises ``StorageFailure``. Repeating it is harmless."""
 
     def tend(self) -> None:
         """Called about once a second from another thread: ends attempts that are beyond their whole deadline."""

@@ -16,7 +16,7 @@ from stillcast.delivery.notices import Notices
 from stillcast.delivery.tally import Tally
 from stillcast.errors import SpoolError
 from stillcast.spool import Spool, SpoolItem, State
-from stillcast.storage import FailureKind, StorageFailure
+from stillcast.storage import FailureKind, StorageFailure, object_metadata
 from stillcast.workers import WorkerPool
 
 _UPLOAD_FAILED: Final = "Upload failed"
@@ -101,7 +101,7 @@ class Storing:
         try:
             item, jpeg = self._spool.read(State.READY, name)
             began = time.perf_counter()
-            failure = self._put(item.object_key, jpeg)
+            failure = self._put(item, jpeg)
             milliseconds = (time.perf_counter() - began) * 1000
             # What a cap dropped meanwhile is counted as dropped, and not as stored besides.
             moved = failure is None and self._let_go(name)
@@ -111,9 +111,9 @@ class Storing:
             self._at_work.discard(name)
         return _Attempt(item, milliseconds, moved, failure)
 
-    def _put(self, key: str, jpeg: bytes) -> StorageFailure | None:
+    def _put(self, item: SpoolItem, jpeg: bytes) -> StorageFailure | None:
         try:
-            self._store.put(key, jpeg)
+            self._store.put(item.object_key, jpeg, object_metadata(item))
         except StorageFailure as failure:
             return failure
         except Exception as error:  # a store that breaks in a new way must not lose a still

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +41,8 @@ class DirectoryStore:
         self._directory = directory
         self._sync = sync
 
-    def put(self, key: str, body: bytes) -> None:
-        """Store one still; putting it again repeats the same file.
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:  # noqa: ARG002
+        """Store one still; putting it again repeats the same file. A file has no metadata: its JPEG has Exif.
 
         Raises:
             StorageFailure: it was not stored.

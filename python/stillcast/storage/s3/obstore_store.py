@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,8 +64,13 @@ class ObstoreStore:
         """None: obstore does not say when the store answered."""
         return None
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
         """Store one still; putting it again repeats the same object.
+
+        Args:
+            key: of the object.
+            body: the JPEG.
+            metadata: of the object, names without ``x-amz-meta-``; as ``object_metadata`` writes it.
 
         Raises:
             StorageFailure: it was not stored, or it is not known to be.
@@ -75,7 +80,7 @@ class ObstoreStore:
             raise self._tellings.failure("obstore cannot go on in a fork", out, FailureKind.DESTINATION, "Forked")
         client = self._clients.get()
         try:
-            self._put(client, key, body)
+            self._put(client, key, body, metadata or {})
         except StorageFailure as failure:
             if failure.kind is FailureKind.DESTINATION:
                 self._clients.forget(client)
@@ -91,14 +96,14 @@ class ObstoreStore:
         """Let go of the connections; the next ``put`` would make new ones."""
         self._clients.close()
 
-    def _put(self, client: _Client, key: str, body: bytes) -> None:
+    def _put(self, client: _Client, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
         creates = "if-none-match" in self._digests.headers(key, body)
         try:
             result = obstore.put(
                 client.store,
                 key,
                 body,
-                attributes={"Content-Type": "image/jpeg"},
+                attributes={"Content-Type": "image/jpeg", **metadata},  # names it does not know are metadata
                 mode="create" if creates else "overwrite",
                 use_multipart=False,
             )

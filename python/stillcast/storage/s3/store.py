@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from stillcast.storage.s3.skew import ClockSkew
 from stillcast.storage.s3.tellings import Tellings
 
 _CONTENT_TYPE: Final = "image/jpeg"
+_METADATA: Final = "x-amz-meta-"
 _OK: Final = 200
 _EXISTS: Final = 412  # Precondition Failed: the answer to If-None-Match where the object is there
 
@@ -69,15 +70,20 @@ class S3Store:
         """How far the store's clock is ahead of this machine's, to a second or two; None if it never said."""
         return self._skew.seconds
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
         """Store one still; putting it again repeats the same object.
+
+        Args:
+            key: of the object.
+            body: the JPEG.
+            metadata: of the object, names without ``x-amz-meta-``; as ``object_metadata`` writes it.
 
         Raises:
             StorageFailure: it was not stored, or it is not known to be.
         """
         client = self._clients.get()
         try:
-            self._put(client, key, body)
+            self._put(client, key, body, metadata or {})
         except StorageFailure as failure:
             if failure.kind is FailureKind.DESTINATION:
                 self._clients.forget(client)
@@ -95,8 +101,9 @@ class S3Store:
         """Close the connections; the next ``put`` would make new ones."""
         self._clients.close()
 
-    def _put(self, client: _Client, key: str, body: bytes) -> None:
+    def _put(self, client: _Client, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
         wanted = self._digests.headers(key, body)
+        wanted.update((f"{_METADATA}{name}", value) for name, value in metadata.items())
         try:
             answer = client.pool.exchange(client.request(key, body, wanted, self._clock()))
         except UnansweredError as error:
