@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from stillcast.agent import Agent, AgentStats
+from stillcast.flags import FLAGS
 from stillcast.histograms import Histogram
 from stillcast.spool import State
 from stillcast.storage import KNOWN_CODES
@@ -127,6 +128,9 @@ _FAMILIES: Final = (
     _Family("gauge", "encoder_info", "1 for what makes JPEGs.", lambda stats: {stats.encoder: 1}, "encoder", _ENCODERS),
     _Family("gauge", "queued_stills", "Stills between encoder and spool.", lambda stats: stats.queued),
     _Family("counter", "spooled_stills", "Stills put into the spool.", lambda stats: stats.spooled),
+    _Family(
+        "counter", "flagged_stills", "Spooled ones by flag.", lambda stats: stats.flagged, "flag", frozenset(FLAGS)
+    ),
     _Family("counter", "spool_failures", "Stills that could not be spooled.", lambda stats: stats.spool_failed),
     _Family("gauge", "spool_stills", "Stills in the spool now.", _states, "state", frozenset(State)),
     _Family("gauge", "spool_bytes", "Length of all files of the spool.", lambda stats: stats.spool_bytes),

@@ -14,6 +14,7 @@ from typing import Any
 from faults.spool_program import Journal, check_shelves
 from stillcast.agent.collector import Collector
 from stillcast.agent.feed import FeedFacts
+from stillcast.agent.history import History
 from stillcast.delivery import Delivery
 from stillcast.naming import parse_object_key
 from stillcast.spool import Spool
@@ -88,7 +89,8 @@ def _collector(spool: Spool, delivery: Delivery, journal: Journal) -> Collector:
     collector = Collector(
         Pictures(), spool, prefix=("a",), deliver=delivery.offer, report_missed=delivery.report_missed, tell=promise
     )
-    feed: Any = SimpleNamespace(facts=FeedFacts(cname="lobby", uid="91", extra_info=""), retired=False)
+    facts = FeedFacts(cname="lobby", uid="91", extra_info="")
+    feed: Any = SimpleNamespace(facts=facts, retired=False, history=History(), interval_s=2.0)
     collector.add(0, feed)
     return collector
 

@@ -31,7 +31,9 @@ def make_still(
     """A still, captured ``number`` seconds after ``START`` unless told otherwise."""
     sid = str(facts.pop("sid", new_sid()))
     captured_at = facts.pop("captured_at", START + timedelta(seconds=number))
+    flags = facts.pop("flags", ())
     assert isinstance(captured_at, datetime)
+    assert isinstance(flags, tuple)
     return Still(
         jpeg=jpeg if jpeg is not None else b"\xff\xd8" + str(number).encode() * 50 + b"\xff\xd9",
         width=640,
@@ -47,6 +49,7 @@ def make_still(
         lateness_ms=1.0,
         source_width=1920,
         source_height=1080,
+        flags=flags,
         object_key=format_object_key(prefix=("test",), sid=sid, cname=cname, uid=uid, captured_at=captured_at),
     )
 

@@ -13,6 +13,7 @@ import pytest
 
 from stillcast.agent.collector import Collector
 from stillcast.agent.feed import FeedFacts
+from stillcast.agent.history import History
 from stillcast.errors import SpoolError
 from support.stills import make_spool, wait_until
 
@@ -20,7 +21,9 @@ UTC_NS = 1_700_000_000_123_999_999
 
 
 def picture(feed_id: int = 0, **facts: object) -> Any:
-    encoded = SimpleNamespace(jpeg=b"\xff\xd8", width=2, height=2, mean_luma=1.0, luma_deviation=0.0, dhash=0)
+    measured = {"mean_luma": 1.0, "luma_deviation": 0.0, "dhash": 0}
+    looks = {name: facts.pop(name, usual) for name, usual in measured.items()}
+    encoded = SimpleNamespace(jpeg=b"\xff\xd8", width=2, height=2, **looks)
     given = {
         "picture": encoded,
         "feed_id": feed_id,
@@ -60,6 +63,8 @@ class Source:
 class FakeFeed:
     def __init__(self) -> None:
         self.facts = FeedFacts(cname="lobby", uid="91", extra_info="")
+        self.history = History()
+        self.interval_s = 2.0
         self.retired = False
         self.answer: Future[object] = Future()
 
@@ -181,3 +186,46 @@ def test_a_picture_shown_again_is_a_still_of_its_own(rig: Rig, monkeypatch: pyte
     assert {still.frame_age_ms for still in stills} == {700.0}
     assert len({still.sid for still in stills}) == 2
     assert rig.collector.tally().shown_again == 2
+
+
+def flags_of(rig: Rig, *pictures: Any) -> list[tuple[str, ...]]:
+    """The flags of the stills that these pictures become."""
+    told = len(rig.told)
+    for each in pictures:
+        rig.source.pictures.put(each)
+    wait_until(lambda: len(rig.told) == told + len(pictures))
+    return [still.flags for still in rig.told[told:]]
+
+
+def test_flags_of_a_still_are_told_spooled_and_counted(rig: Rig) -> None:
+    dark = [picture(pushed_ns=number, frame_age_ms=age_ms) for number, age_ms in ((1, 0.0), (2, 2500.0))]
+    assert flags_of(rig, *dark, picture(pushed_ns=3, mean_luma=90.0)) == [("black",), ("black", "frozen", "stale"), ()]
+    assert [item.flags for item in rig.delivered] == [still.flags for still in rig.told]
+    assert rig.collector.tally().flagged == {"black": 2, "frozen": 1, "stale": 1}
+
+
+def test_a_still_that_is_not_spooled_is_not_counted_by_its_flags(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_puts(rig, monkeypatch, SpoolError("spool.path: full"))
+    rig.source.pictures.put(picture())
+    wait_until(lambda: rig.collector.tally().spool_failed == 1)
+    assert rig.collector.tally().flagged == {"black": 0, "frozen": 0, "stale": 0}
+
+
+def test_feeds_are_frozen_each_for_itself(rig: Rig) -> None:
+    other = FakeFeed()
+    rig.collector.add(1, other)  # type: ignore[arg-type]
+    grey = {"mean_luma": 90.0}
+    assert flags_of(rig, picture(0, pushed_ns=1, **grey), picture(1, pushed_ns=2, **grey)) == [(), ()]
+    assert flags_of(rig, picture(0, pushed_ns=3, **grey), picture(1, pushed_ns=4, **grey)) == [("frozen",)] * 2
+
+
+def test_a_picture_shown_again_is_not_frozen_for_that_but_stale_once_it_is_old(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = picture(pushed_ns=1, mean_luma=90.0)
+    assert flags_of(rig, shown) == [()]
+    ages = iter([1900.0, 2100.0])
+    monkeypatch.setattr("stillcast.agent.collector.age_ms", lambda _captured: next(ages))
+    again = [rig.collector.accept_again(rig.feed, shown).flags for _ in range(2)]  # type: ignore[arg-type]
+    assert again == [(), ("stale",)]
+    assert flags_of(rig, picture(pushed_ns=2, mean_luma=90.0)) == [("frozen",)]

@@ -310,6 +310,7 @@ def _stats(
         encoder=encoder,
         queued=captured.queued,
         spooled=tally.spooled,
+        flagged=tally.flagged,
         spool_failed=tally.spool_failed,
         listener_dropped=listeners.dropped,
         listener_failed=listeners.failed,

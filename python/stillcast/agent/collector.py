@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -15,6 +15,7 @@ from stillcast.callbacks import new_request_id
 from stillcast.capture import CapturedPicture, age_ms, encoded_still
 from stillcast.errors import SpoolError
 from stillcast.exif import with_capture_time
+from stillcast.flags import FLAGS, Looks, flags_of, is_stale
 from stillcast.naming import format_object_key, new_sid
 from stillcast.spool import Spool, SpoolItem
 from stillcast.stills import EncodedStill, Still
@@ -58,6 +59,7 @@ class Tally:
     spool_failed: int = 0
     shown_again: int = 0
     unknown: int = 0
+    flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAGS, 0))
 
 
 class Collector:
@@ -128,7 +130,7 @@ class Collector:
     def tally(self) -> Tally:
         """What was counted so far."""
         with self._mutex:
-            return replace(self._tally)
+            return replace(self._tally, flagged=dict(self._tally.flagged))
 
     def accept_again(self, feed: Feed, captured: CapturedPicture) -> Still:
         """Make one more still of a picture that was captured before, for a snapshot that no newer frame came for.
@@ -199,25 +201,32 @@ class Collector:
         self._report_missed(missed, msg)
 
     def _spool_still(self, feed: Feed, captured: CapturedPicture, *, frame_age_ms: float) -> Still:
-        spooled = False
+        flags: tuple[str, ...] | None = None  # of what was spooled
         try:
             still = self._still(feed, captured, frame_age_ms)
             request_id = new_request_id(still.sid, still.captured_at.timestamp())
             item = self._spool.put(still, request_id=request_id, extra_info=feed.facts.extra_info)
-            spooled = True
+            flags = still.flags
         finally:
-            with self._mutex:
-                self._tally.spooled += spooled
-                self._tally.spool_failed += not spooled
+            self._count(flags)
         self._deliver(item)
         self._tell(still)
         return still
 
+    def _count(self, flags: tuple[str, ...] | None) -> None:
+        with self._mutex:
+            self._tally.spooled += flags is not None
+            self._tally.spool_failed += flags is None
+            for flag in flags or ():
+                self._tally.flagged[flag] += 1
+
     def _still(self, feed: Feed, captured: CapturedPicture, frame_age_ms: float) -> Still:
         encoded = encoded_still(captured.picture)
         sid, captured_at = new_sid(), _captured_at(captured)
-        measured = {field.name: getattr(encoded, field.name) for field in fields(EncodedStill)}
+        measured = {each.name: getattr(encoded, each.name) for each in fields(EncodedStill)}
         measured["jpeg"] = with_capture_time(encoded.jpeg, captured_at)
+        looks = Looks.of(encoded)
+        frozen = feed.history.is_frozen(captured.pushed_ns, looks)
         return Still(
             **measured,
             sid=sid,
@@ -230,6 +239,7 @@ class Collector:
             source_height=captured.source_height,
             pts_ns=captured.pts_ns,
             object_key=self._key(feed, sid, captured_at),
+            flags=flags_of(looks, frozen=frozen, stale=is_stale(frame_age_ms, feed.interval_s)),
         )
 
     def _key(self, feed: Feed, sid: str, captured_at: datetime) -> str:

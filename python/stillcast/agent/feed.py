@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
+from stillcast.agent.history import History
 from stillcast.capture import CapturedPicture, Frame, NativeFeed, change
 from stillcast.config import CaptureConfig, FeedChange, checked
 from stillcast.errors import ClosedError, NoFrameError
@@ -42,12 +43,13 @@ class Feed:
     In a process that was forked from the one that opened it, nothing is wanted or pushed and a snapshot is refused.
     """
 
-    __slots__ = ("_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
+    __slots__ = ("_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts", "history")
 
     def __init__(self, native: NativeFeed, facts: FeedFacts, sink: StillSink, capture: CaptureConfig) -> None:
         self._native = native
         self._sink = sink
         self.facts = facts
+        self.history = History()
         self._mutex = threading.Lock()  # guards what follows; never taken by push
         self._capture = capture
         self._waiting: list[Future[Still]] = []
@@ -141,6 +143,11 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two of its stills, as they are set now."""
+        return self._capture.interval
 
     @property
     def retired(self) -> bool:

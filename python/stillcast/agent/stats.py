@@ -36,6 +36,7 @@ class AgentStats:
             ``native (AVX2)`` (``capture.encoder``).
         queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
+        flagged: those of them that have the flags ``black``, ``frozen`` and ``stale``, by flag; one may have several.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
         listener_dropped: stills of which functions given to ``on_still`` were not told because they are too slow.
         listener_failed: calls of such functions that raised.
@@ -73,6 +74,7 @@ class AgentStats:
     encoder: str
     queued: int
     spooled: int
+    flagged: Mapping[str, int]
     spool_failed: int
     listener_dropped: int
     listener_failed: int
