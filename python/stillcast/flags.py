@@ -19,9 +19,7 @@ before; but never below a second, which a busy machine may need, and always from
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
-
-from stillcast.stills import EncodedStill
+from typing import Final, Protocol, Self
 
 FLAGS: Final = ("black", "frozen", "stale")
 """All that there are, in the order in which a still has them."""
@@ -31,6 +29,21 @@ BLACK_MEAN_LUMA_MAX: Final = 20.0
 BLACK_LUMA_DEVIATION_MAX: Final = 4.0
 SAME_LUMA_MAX: Final = 0.1
 STALE_FROM_S: Final = (1.0, 10.0)
+
+
+class _Measured(Protocol):
+    """What was measured of a picture while it was encoded; as ``EncodedStill`` says."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def mean_luma(self) -> float: ...
+    @property
+    def luma_deviation(self) -> float: ...
+    @property
+    def dhash(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +56,9 @@ class Looks:
     dhash: int
 
     @classmethod
-    def of(cls, still: EncodedStill) -> Self:
+    def of(cls, picture: _Measured) -> Self:
         """Take what was measured."""
-        return cls((still.width, still.height), still.mean_luma, still.luma_deviation, still.dhash)
+        return cls((picture.width, picture.height), picture.mean_luma, picture.luma_deviation, picture.dhash)
 
     def is_black(self) -> bool:
         """Whether there is nothing to see."""

@@ -113,7 +113,9 @@ _FAMILIES: Final = (
     _Family("gauge", "waiting_ticks", "Ticks that wait for their frame.", lambda stats: stats.waiting_ticks),
     _Family("counter", "missed_ticks", "Ticks without a still.", lambda stats: stats.missed, "reason", _MISSED),
     _Family("counter", "refused_frames", "Pushes not taken.", lambda stats: stats.refused, "reason", _REFUSED),
-    _Family("counter", "stills", "Stills captured, for a tick or a snapshot.", lambda stats: stats.stills),
+    # With those that were skipped: a picture that waits to be looked at must not be counted first and not later on.
+    _Family("counter", "stills", "Stills made, for a tick or a snapshot.", lambda stats: stats.stills + stats.skipped),
+    _Family("counter", "skipped_ticks", "Ticks whose still showed no change.", lambda stats: stats.skipped),
     _Family("counter", "snapshots", "Stills captured for a snapshot alone.", lambda stats: stats.snapshots),
     _Family(
         "counter",

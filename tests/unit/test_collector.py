@@ -73,7 +73,7 @@ class FakeFeed:
 
 
 class Rig:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, heartbeat_s: float | None = None) -> None:
         self.source, self.feed = Source(), FakeFeed()
         self.delivered: list[Any] = []
         self.told: list[Any] = []
@@ -87,6 +87,7 @@ class Rig:
             deliver=self.delivered.append,
             report_missed=lambda missed, msg: self.reports.append((missed, msg)),
             tell=self.told.append,
+            heartbeat_s=heartbeat_s,
         )
         self.collector.add(0, self.feed)  # type: ignore[arg-type]
         self.collector.start()
@@ -103,6 +104,33 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     yield rig
     rig.source.busy = False
     rig.end()
+
+
+@pytest.fixture
+def skipping(tmp_path: Path) -> Iterator[Rig]:
+    """Keeps no still of a tick that shows no change, for up to a minute."""
+    rig = Rig(tmp_path / "spool", heartbeat_s=60.0)
+    yield rig
+    rig.end()
+
+
+def kept_of(rig: Rig, *pictures: Any) -> list[int]:
+    """Which of these pictures became stills, by when they were pushed; ends the rig."""
+    for each in pictures:
+        rig.source.pictures.put(each)
+    assert rig.end()
+    pushed = {each.captured_utc_ns // 1_000_000: each.pushed_ns for each in pictures}
+    return [pushed[round(still.captured_at.timestamp() * 1000)] for still in rig.told]
+
+
+def at_second(second: float, **facts: object) -> Any:
+    """A picture that was pushed at a second of the rig's life."""
+    pushed_ns = int(second * 1_000_000_000)
+    return picture(pushed_ns=pushed_ns, captured_utc_ns=UTC_NS + pushed_ns, **facts)
+
+
+def seconds(pushed_ns: list[int]) -> list[float]:
+    return [each / 1_000_000_000 for each in pushed_ns]
 
 
 def fail_puts(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -229,3 +257,37 @@ def test_a_picture_shown_again_is_not_frozen_for_that_but_stale_once_it_is_old(
     again = [rig.collector.accept_again(rig.feed, shown).flags for _ in range(2)]  # type: ignore[arg-type]
     assert again == [(), ("stale",)]
     assert flags_of(rig, picture(pushed_ns=2, mean_luma=90.0)) == [("frozen",)]
+
+
+def test_unchanged_pictures_are_skipped_and_counted_until_the_heartbeat(skipping: Rig) -> None:
+    kept = kept_of(skipping, *(at_second(second) for second in range(0, 130, 2)))
+    assert seconds(kept) == [0, 60, 120]
+    tally = skipping.collector.tally()
+    assert (tally.spooled, tally.skipped, tally.spool_failed) == (3, 62, 0)
+    assert not skipping.reports
+    assert tally.flagged["frozen"] == 2
+
+
+def test_a_change_is_kept_at_once_and_then_compared_with(skipping: Rig) -> None:
+    changes = [(0, 90.0), (2, 90.0), (4, 95.0), (6, 95.0), (8, 90.0)]
+    assert seconds(kept_of(skipping, *(at_second(at, mean_luma=mean) for at, mean in changes))) == [0, 4, 8]
+
+
+def test_a_snapshot_is_never_skipped(skipping: Rig) -> None:
+    facts = [(0, {}), (2, {"snapshot": True}), (4, {}), (6, {"tick": False, "snapshot": True})]
+    skipping.feed.answer_snapshots = lambda _answer: None  # type: ignore[method-assign]
+    assert seconds(kept_of(skipping, *(at_second(at, **each) for at, each in facts))) == [0, 2, 6]
+    assert skipping.collector.tally().skipped == 1
+
+
+def test_what_could_not_be_spooled_is_not_compared_with(skipping: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        fail_puts(skipping, broken, SpoolError("spool.path: full"))
+        skipping.source.pictures.put(at_second(0))
+        wait_until(lambda: skipping.collector.tally().spool_failed == 1)
+    assert seconds(kept_of(skipping, at_second(2), at_second(4))) == [2]
+
+
+def test_without_the_setting_every_picture_is_kept(rig: Rig) -> None:
+    assert seconds(kept_of(rig, *(at_second(second) for second in (0, 2, 4)))) == [0, 2, 4]
+    assert rig.collector.tally().skipped == 0

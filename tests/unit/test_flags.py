@@ -100,3 +100,38 @@ def test_a_picture_that_comes_after_a_newer_one_does_not_become_the_one_before()
     history.is_frozen(5, GREY)
     assert not history.is_frozen(4, other)
     assert history.is_frozen(6, GREY)
+
+
+def test_nothing_is_unchanged_before_a_still_was_kept() -> None:
+    assert not History().is_unchanged(1, GREY, 60.0)
+
+
+def test_a_slow_drift_is_a_change_once_it_has_added_up() -> None:
+    history = History()
+    history.keep(0, GREY)
+    drifting = [replace(GREY, mean_luma=90.0 + 0.04 * step) for step in range(4)]
+    assert [history.is_unchanged(at, looks, 60.0) for at, looks in enumerate(drifting)] == [True, True, True, False]
+    history.keep(3, drifting[3])
+    assert history.is_unchanged(4, drifting[3], 60.0)
+
+
+def test_what_came_between_and_was_not_kept_is_not_compared_with() -> None:
+    history, between, later = History(), replace(GREY, mean_luma=90.08), replace(GREY, mean_luma=90.16)
+    history.keep(0, GREY)
+    history.is_frozen(1, between)
+    assert later.is_like(between)
+    assert not history.is_unchanged(2, later, 60.0)
+
+
+def test_after_the_heartbeat_nothing_is_unchanged() -> None:
+    history = History()
+    history.keep(5 * MS, GREY)
+    assert history.is_unchanged(5 * MS + 59_999 * MS, GREY, 60.0)
+    assert not history.is_unchanged(5 * MS + 60_000 * MS, GREY, 60.0)
+
+
+def test_an_older_picture_that_is_kept_later_is_not_compared_with() -> None:
+    history, other = History(), replace(GREY, dhash=1)
+    history.keep(2, GREY)
+    history.keep(1, other)
+    assert history.is_unchanged(3, GREY, 60.0)

@@ -59,6 +59,7 @@ class Tally:
     spool_failed: int = 0
     shown_again: int = 0
     unknown: int = 0
+    skipped: int = 0
     flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAGS, 0))
 
 
@@ -74,6 +75,7 @@ class Collector:
         deliver: Callable[[SpoolItem], None],
         report_missed: Callable[[MissedStill, str], None],
         tell: Callable[[Still], None],
+        heartbeat_s: float | None = None,
     ) -> None:
         """Describe a collector; nothing runs before ``start``.
 
@@ -84,6 +86,7 @@ class Collector:
             deliver: called with each spooled item; never blocks.
             report_missed: called with each tick that the source says was missed, and why; never blocks.
             tell: called with each spooled still; never blocks.
+            heartbeat_s: how long a feed goes without a still of its ticks while nothing changes; None keeps them all.
         """
         self._source = source
         self._spool = spool
@@ -91,6 +94,7 @@ class Collector:
         self._deliver = deliver
         self._report_missed = report_missed
         self._tell = tell
+        self._heartbeat_s = heartbeat_s
         self._thread = threading.Thread(target=self._run, name="stillcast-collector", daemon=True)
         self._ending = threading.Event()
         self._mutex = threading.Lock()  # guards what follows
@@ -176,6 +180,10 @@ class Collector:
         if captured.missed is not None:
             self._report(feed, captured, _REPORTS.get(captured.missed, captured.missed))
             return
+        if self._is_skipped(feed, captured):
+            with self._mutex:
+                self._tally.skipped += 1
+            return
         try:
             answer: Still | Exception = self._spool_still(feed, captured, frame_age_ms=captured.frame_age_ms)
         except SpoolError as error:
@@ -187,6 +195,11 @@ class Collector:
             answer = error
         if captured.snapshot:
             feed.answer_snapshots(answer)
+
+    def _is_skipped(self, feed: Feed, captured: CapturedPicture) -> bool:
+        if self._heartbeat_s is None or captured.snapshot:
+            return False
+        return feed.history.is_unchanged(captured.pushed_ns, Looks.of(captured.picture), self._heartbeat_s)
 
     def _report(self, feed: Feed, captured: CapturedPicture, msg: str) -> None:
         sid, captured_at = new_sid(), _captured_at(captured)
@@ -209,6 +222,7 @@ class Collector:
             flags = still.flags
         finally:
             self._count(flags)
+        feed.history.keep(captured.pushed_ns, Looks.of(still))
         self._deliver(item)
         self._tell(still)
         return still

@@ -12,15 +12,17 @@ from stillcast.histograms import Histogram
 class AgentStats:
     """What happened since the agent's start, and what waits now.
 
-    Every tick is accounted for: ``ticks == stills - snapshots + sum(missed.values()) + waiting_ticks``. Every still is
-    too: ``stills == queued + spooled + spool_failed`` but for the one in hand, and what is spooled is stored, waits,
-    was given up as a dead letter, or was dropped by a cap with its reason.
+    Every tick is accounted for: ``ticks == stills - snapshots + skipped + sum(missed.values()) + waiting_ticks``. Every
+    still is too: ``stills == queued + spooled + spool_failed`` but for the one in hand, and what is spooled is stored,
+    waits, was given up as a dead letter, or was dropped by a cap with its reason.
 
     Attributes:
         feeds: feeds that are open.
         ticks: moments at which a feed's next still was due.
         stills: stills that were captured, for a tick or a snapshot.
         snapshots: stills that were captured for a snapshot and for no tick.
+        skipped: ticks whose picture showed no change and was not kept (``capture.skip_unchanged``); they are no stills.
+            A picture that waits to be looked at counts as a still until then.
         waiting_ticks: ticks that are due and wait for their frame; at most one a feed, none after ``stop``.
         missed: ticks without a still, by reason: ``no_frame`` (none came in the interval), ``late`` (skipped because
             the machine did not keep up), ``closed`` (the feed ended first), ``encode_failed``, ``queue_full``.
@@ -31,7 +33,7 @@ class AgentStats:
             ``queue_full``. Who asked is shown the picture before.
         lateness: of stills for a tick: from the time at which it was due to the push of the frame that it shows.
         frame_age: of stills for a tick or a snapshot: from the push of the frame until its still is begun. Both have
-            every still that was made, those included that a full queue dropped.
+            every still that was made, those included that a full queue dropped or that were skipped.
         encoder: what makes the JPEGs on this machine: ``turbo``, or ``native`` and its instruction set in brackets, as
             ``native (AVX2)`` (``capture.encoder``).
         queued: stills between the encoder and the spool, and reports of missed ticks.
@@ -65,6 +67,7 @@ class AgentStats:
     ticks: int
     stills: int
     snapshots: int
+    skipped: int
     waiting_ticks: int
     missed: Mapping[str, int]
     refused: Mapping[str, int]
