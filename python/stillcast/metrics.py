@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from stillcast.agent import Agent, AgentStats
+from stillcast.flags import FLAGS
 from stillcast.histograms import Histogram
 from stillcast.spool import State
 from stillcast.storage import KNOWN_CODES
@@ -112,7 +113,9 @@ _FAMILIES: Final = (
     _Family("gauge", "waiting_ticks", "Ticks that wait for their frame.", lambda stats: stats.waiting_ticks),
     _Family("counter", "missed_ticks", "Ticks without a still.", lambda stats: stats.missed, "reason", _MISSED),
     _Family("counter", "refused_frames", "Pushes not taken.", lambda stats: stats.refused, "reason", _REFUSED),
-    _Family("counter", "stills", "Stills captured, for a tick or a snapshot.", lambda stats: stats.stills),
+    # With those that were skipped: a picture that waits to be looked at must not be counted first and not later on.
+    _Family("counter", "stills", "Stills made, for a tick or a snapshot.", lambda stats: stats.stills + stats.skipped),
+    _Family("counter", "skipped_ticks", "Ticks whose still showed no change.", lambda stats: stats.skipped),
     _Family("counter", "snapshots", "Stills captured for a snapshot alone.", lambda stats: stats.snapshots),
     _Family(
         "counter",
@@ -127,12 +130,16 @@ _FAMILIES: Final = (
     _Family("gauge", "encoder_info", "1 for what makes JPEGs.", lambda stats: {stats.encoder: 1}, "encoder", _ENCODERS),
     _Family("gauge", "queued_stills", "Stills between encoder and spool.", lambda stats: stats.queued),
     _Family("counter", "spooled_stills", "Stills put into the spool.", lambda stats: stats.spooled),
+    _Family(
+        "counter", "flagged_stills", "Spooled ones by flag.", lambda stats: stats.flagged, "flag", frozenset(FLAGS)
+    ),
     _Family("counter", "spool_failures", "Stills that could not be spooled.", lambda stats: stats.spool_failed),
     _Family("gauge", "spool_stills", "Stills in the spool now.", _states, "state", frozenset(State)),
     _Family("gauge", "spool_bytes", "Length of all files of the spool.", lambda stats: stats.spool_bytes),
     _Family("counter", "dropped_stills", "Stills a cap dropped.", lambda stats: stats.dropped, "reason", _DROPPED),
     _Family("counter", "stored_stills", "Stills that the store took.", lambda stats: stats.stored),
     _Family("counter", "store_failures", "Failed puts.", lambda stats: stats.store_failures, "code", KNOWN_CODES),
+    _Family("counter", "latest_failures", "Newest pictures not put.", lambda stats: stats.latest_failed),
     _Family("gauge", "store_upload_limit", "Puts that may run at the same time.", lambda stats: stats.upload_limit),
     _Family("gauge", "store_parked", "1 while the store refuses every still.", lambda stats: stats.parked is not None),
     _Family("gauge", "store_parked_seconds", "How long it has done so.", lambda stats: stats.parked_since_s or 0),

@@ -78,7 +78,7 @@ def format_object_key(*, prefix: Sequence[str], sid: str, cname: str, uid: str, 
         )
     directories = "".join(f"{part}/" for part in prefix)
     utc = format_utc(captured_at)
-    names = f"{_encode('cname', cname)}__uid_s_{_encode('uid', uid)}"
+    names = f"{encode_name('cname', cname)}__uid_s_{encode_name('uid', uid)}"
     key = f"{directories}{utc[:8]}/{sid}_{names}__uid_e_video_{utc}.jpg"
     if len(key) > MAX_KEY_BYTES:
         raise ObjectKeyError(
@@ -119,6 +119,26 @@ def parse_object_key(key: str) -> ObjectKey:
     if written != key:
         raise ObjectKeyError(f"object key: {shown(key)} is not how stillcast writes it: use {shown(written)}")
     return parsed
+
+
+def latest_key_of(object_key: str) -> str:
+    """Give the key of the newest picture of a still's feed: ``<prefix>/latest/<cname>/<uid>.jpg``.
+
+    ``parse_object_key`` refuses such a key: it names no still. The two cannot be taken for each other, because the last
+    part of a still's key has ``_`` in it, which stands in no encoded name.
+
+    Args:
+        object_key: of any still of the feed, as ``format_object_key`` writes it.
+
+    Returns:
+        A key below the still's own prefix, names encoded as there, and shorter than it.
+
+    Raises:
+        ObjectKeyError: it is not the key of a still.
+    """
+    still = parse_object_key(object_key)
+    names = f"{encode_name('cname', still.cname)}/{encode_name('uid', still.uid)}"
+    return "/".join([*still.prefix, "latest", f"{names}.jpg"])
 
 
 def new_sid() -> str:
@@ -188,7 +208,19 @@ def _part_wrong(part: object) -> str | None:
     return f"has {shown(bad[0])}: use letters and digits only" if bad else None
 
 
-def _encode(name: str, text: str) -> str:
+def encode_name(name: str, text: str) -> str:
+    """Write ``cname`` or ``uid`` as the object key has it.
+
+    Args:
+        name: what the text is called in the problem.
+        text: any that has a UTF-8 form.
+
+    Returns:
+        ASCII letters, digits and ``-`` unchanged, every other character percent-encoded as UTF-8.
+
+    Raises:
+        ObjectKeyError: it is no text, has no UTF-8 form, or is too long for any key.
+    """
     if not isinstance(text, str):
         raise ObjectKeyError(f"{name}: {shown(text)} is not text: use a str")
     if len(text) > MAX_KEY_BYTES:  # encoding millions of characters would hold up whoever opens the feed

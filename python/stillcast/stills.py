@@ -31,7 +31,7 @@ class EncodedStill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Still(EncodedStill):
-    """One captured JPEG with its facts.
+    """One captured JPEG with its facts; its ``jpeg`` has the capture time as Exif too (``stillcast.exif``).
 
     Attributes:
         sid: 32 lowercase hex digits, unique to this still.
@@ -44,6 +44,8 @@ class Still(EncodedStill):
         source_height: pixels of the frame as pushed, before rotation.
         pts_ns: the frame's ``pts_ns`` as the host gave it, on the host's own media clock.
         object_key: where the still will be in the store.
+        flags: what is odd about it, of ``black``, ``frozen`` and ``stale`` in this order (``stillcast.flags``):
+            nothing to see, no change against the feed's still before, an old frame.
     """
 
     sid: str
@@ -56,3 +58,4 @@ class Still(EncodedStill):
     source_height: int
     pts_ns: int | None = None
     object_key: str
+    flags: tuple[str, ...] = ()

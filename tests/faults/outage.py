@@ -12,7 +12,7 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
@@ -61,7 +61,7 @@ class OutageStore:
         self.clock_skew_s: float | None = None
         self._mutex = threading.Lock()
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
         if self.is_down:
             self.refused += 1
             raise StorageFailure("storage.url: down", kind=FailureKind.PASSING, code="EndpointConnectionError")

@@ -18,6 +18,7 @@ import av
 
 from stillcast.agent.collector import Collector
 from stillcast.agent.feed import FeedFacts
+from stillcast.agent.history import History
 from stillcast.callbacks import Notifier
 from stillcast.capture import Frame, encode_still
 from stillcast.config import AgentConfig
@@ -116,7 +117,7 @@ def load(config: AgentConfig, stills: Sequence[EncodedStill], rate: float) -> It
         )
         for number in range(_FEEDS):
             facts = FeedFacts(cname="lobby", uid=str(number), extra_info="")
-            feed: Any = SimpleNamespace(facts=facts, retired=False)
+            feed: Any = SimpleNamespace(facts=facts, retired=False, history=History(), interval_s=2.0)
             made.collector.add(number, feed)
         delivery.start()
         made.collector.start()

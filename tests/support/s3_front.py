@@ -55,13 +55,23 @@ class Cut(Exception):  # noqa: N818
 
 @dataclass
 class StoredObject:
-    """What the store keeps of one key; ``digests`` are the SHA-256 of every different body it ever took for it."""
+    """What the store keeps of one key; ``digests`` are the SHA-256 of every different body it ever took for it.
+
+    ``headers`` are those of the last put that the store gives back.
+    """
 
     size: int
     content_type: str
     digests: set[str]
     writes: int = 1
     body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Its user metadata, names without what they begin with."""
+        start = "x-amz-meta-"
+        return {name.removeprefix(start): value for name, value in self.headers.items() if name.startswith(start)}
 
 
 @dataclass
@@ -261,8 +271,7 @@ class S3Front:
             kept = self.objects.get(name)
         if kept is None:
             raise Refused(404, "NoSuchKey")
-        is_head = exchange.request.method == "HEAD"
-        return Answer(200, b"" if is_head else kept.body or b"", {"Content-Type": kept.content_type})
+        return Answer(200, kept.body or b"", {"Content-Type": kept.content_type, **kept.headers})
 
     def _put(self, request: Request, name: str) -> Answer:
         if len(name.encode()) > 1024:
@@ -276,7 +285,10 @@ class S3Front:
             kind = request.headers.get("content-type", "")
             digests = {digest} if kept is None else {*kept.digests, digest}
             writes = 1 if kept is None else kept.writes + 1
-            self.objects[name] = StoredObject(len(request.body), kind, digests, writes, body)
+            kept_of = {each: text for each, text in request.headers.items() if each.startswith("x-amz-meta-")}
+            if "cache-control" in request.headers:
+                kept_of["cache-control"] = request.headers["cache-control"]
+            self.objects[name] = StoredObject(len(request.body), kind, digests, writes, body, kept_of)
         headers = {"ETag": f'"{hashlib.md5(request.body).hexdigest()}"'}
         if "x-amz-checksum-crc32" in request.headers:
             headers["x-amz-checksum-crc32"] = base64.b64encode(crc32(request.body)).decode()
@@ -355,7 +367,8 @@ class S3Front:
         date = formatdate(self._clock() + exchange.date_shift_s, usegmt=True)
         headers = {"Date": date, "Content-Length": str(len(answer.body)), **answer.headers}
         lines = [f"HTTP/1.1 {answer.status} X", *[f"{name}: {value}" for name, value in headers.items()], "", ""]
-        whole = answer.raw if answer.raw is not None else "\r\n".join(lines).encode() + answer.body
+        body = b"" if exchange.request.method == "HEAD" else answer.body  # HEAD has the headers of a body, and none
+        whole = answer.raw if answer.raw is not None else "\r\n".join(lines).encode() + body
         if not answer.pause_s:
             connection.sendall(whole)
             return

@@ -31,7 +31,9 @@ def make_still(
     """A still, captured ``number`` seconds after ``START`` unless told otherwise."""
     sid = str(facts.pop("sid", new_sid()))
     captured_at = facts.pop("captured_at", START + timedelta(seconds=number))
+    flags = facts.pop("flags", ())
     assert isinstance(captured_at, datetime)
+    assert isinstance(flags, tuple)
     return Still(
         jpeg=jpeg if jpeg is not None else b"\xff\xd8" + str(number).encode() * 50 + b"\xff\xd9",
         width=640,
@@ -43,12 +45,20 @@ def make_still(
         cname=cname,
         uid=uid,
         captured_at=captured_at,
-        frame_age_ms=12.5,
+        frame_age_ms=float(str(facts.pop("frame_age_ms", 12.5))),
         lateness_ms=1.0,
         source_width=1920,
         source_height=1080,
+        flags=flags,
         object_key=format_object_key(prefix=("test",), sid=sid, cname=cname, uid=uid, captured_at=captured_at),
     )
+
+
+def without_exif(jpeg: bytes) -> bytes:
+    """A still as its encoder made it: without the segment behind the JFIF header."""
+    at = 4 + int.from_bytes(jpeg[4:6], "big")
+    assert jpeg[at : at + 2] == b"\xff\xe1"
+    return jpeg[:at] + jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big") :]
 
 
 def make_spool(path: Path, **changed: object) -> Spool:

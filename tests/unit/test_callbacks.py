@@ -84,8 +84,15 @@ def test_the_extended_body_adds_the_still_and_changes_nothing_else() -> None:
         "frameAgeMs": 12.5,
         "meanLuma": 101.5,
         "dhash": "0123456789abcdef",
+        "flags": [],
     }
     assert extended == plain
+
+
+def test_flags_go_out_in_the_extended_body_alone() -> None:
+    item = describe(make_still(flags=("black", "stale")), request_id="r", extra_info="")
+    assert json.loads(build_body(item, url=URL, extended=True))["still"]["flags"] == ["black", "stale"]
+    assert b"black" not in build_body(item, url=URL)
 
 
 def test_the_body_of_a_missed_still_says_206_and_why() -> None:

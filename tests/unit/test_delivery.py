@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ def test_an_offered_still_is_stored_announced_and_gone_from_the_spool(spool: Spo
     delivery.offer(item)
     assert delivery.flush(LONG_S)
     assert store.objects == {item.object_key: still.jpeg}
+    assert store.metadata[item.object_key]["sha256"] == hashlib.sha256(still.jpeg).hexdigest()
     assert notifier.announced == [item.request_id]
     assert spool.counts() == dict.fromkeys(State, 0)
     stats = delivery.stats()

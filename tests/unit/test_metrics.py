@@ -45,6 +45,7 @@ BUSY = replace(
     frame_age=DELAYS,
     encoder="native (AVX2)",
     spooled=90,
+    flagged={"black": 1, "frozen": 6, "stale": 0},
     waiting_store=5,
     waiting_announce=4,
     deferred=3,
@@ -89,6 +90,7 @@ def test_every_figure_of_an_agent_is_told() -> None:
     assert told["stillcast_feeds"] == 2
     assert told["stillcast_ticks_total"] == 100
     assert told["stillcast_missed_ticks_total{reason=no_frame}"] == 7
+    assert told["stillcast_flagged_stills_total{flag=frozen}"] == 6
     assert told["stillcast_dropped_stills_total{reason=max_age_stored}"] == 1
     assert told["stillcast_store_failures_total{code=ENOSPC}"] == 4
     assert told["stillcast_callback_failures_total{reason=status 500}"] == 2

@@ -211,12 +211,26 @@ def test_each_wrong_field_is_named(spoil: Callable[[dict[str, Any]], None], prob
         ("meanLuma", 256),
         ("meanLuma", True),
         ("dhash", "0123456789ABCDEF"),
+        ("flags", "black"),
+        ("flags", ["grey"]),
+        ("flags", ["stale", "black"]),
+        ("flags", ["black", "black"]),
+        ("flags", [["black"]]),
     ],
 )
 def test_each_wrong_fact_of_an_extended_body_is_named(field: str, value: object) -> None:
     body = json.loads(build_body(make_item(), url=URL, extended=True))
     body["still"][field] = value
     with pytest.raises(BodyProblem, match=f"still.{field}: "):
+        check_body(json.dumps(body).encode(), URL)
+
+
+def test_an_extended_body_of_an_older_sender_has_no_flags_and_is_taken() -> None:
+    body = json.loads(build_body(make_item(), url=URL, extended=True))
+    del body["still"]["flags"]
+    assert check_body(json.dumps(body).encode(), URL).still == body["still"]
+    del body["still"]["dhash"]
+    with pytest.raises(BodyProblem, match="has not exactly the fields"):
         check_body(json.dumps(body).encode(), URL)
 
 

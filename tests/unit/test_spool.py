@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from stillcast.errors import SpoolError
-from stillcast.spool import Spool, State
+from stillcast.spool import Spool, SpoolItemCorruptError, State
 from stillcast.spool.item import feed_of
 from support.stills import make_spool, make_still, names_in, put, request_id_of, spool_file
 
@@ -25,7 +30,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def test_a_spooled_still_reads_back_with_every_fact_and_byte(spool: Spool) -> None:
-    still = make_still(cname="a/b c\u2603", uid="\U0001f600", jpeg=os.urandom(45_000))
+    still = make_still(cname="a/b c\u2603", uid="\U0001f600", jpeg=os.urandom(45_000), flags=("black", "frozen"))
     item = put(spool, still, extra_info='{"room": "\u00e4"}')
     read, jpeg = spool.read(READY, item.name)
     assert jpeg == still.jpeg
@@ -33,6 +38,34 @@ def test_a_spooled_still_reads_back_with_every_fact_and_byte(spool: Spool) -> No
     assert (read.cname, read.uid, read.captured_at) == (still.cname, still.uid, still.captured_at)
     assert (read.request_id, read.extra_info) == (request_id_of(still), '{"room": "\u00e4"}')
     assert (read.bytes, read.dhash, read.object_key) == (45_000, still.dhash, still.object_key)
+    assert read.flags == ("black", "frozen")
+
+
+def rewrite_facts(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the facts of a spool file, with lengths and checksum that fit."""
+    footer = struct.Struct(">III8s")
+    data = path.read_bytes()
+    jpeg_bytes, _, _, magic = footer.unpack(data[-footer.size :])
+    facts = json.loads(data[jpeg_bytes : -footer.size])
+    change(facts)
+    written = json.dumps(facts).encode()
+    crc = zlib.crc32(written, zlib.crc32(data[:jpeg_bytes]))
+    path.write_bytes(data[:jpeg_bytes] + written + footer.pack(jpeg_bytes, len(written), crc, magic))
+
+
+def test_a_still_that_a_version_without_flags_spooled_reads_back(spool: Spool) -> None:
+    item = put(spool, make_still(jpeg=b"jpeg", flags=("black",)))
+    rewrite_facts(spool_file(spool, READY, item.name), lambda facts: facts.pop("flags"))
+    read, jpeg = spool.read(READY, item.name)
+    assert (jpeg, read) == (b"jpeg", replace(item, flags=()))
+
+
+@pytest.mark.parametrize("flags", ["black", [1], None, {"black": True}])
+def test_flags_that_are_none_are_no_facts_of_a_still(spool: Spool, flags: object) -> None:
+    item = put(spool)
+    rewrite_facts(spool_file(spool, READY, item.name), lambda facts: facts.update(flags=flags))
+    with pytest.raises(SpoolItemCorruptError):
+        spool.read(READY, item.name)
 
 
 def test_every_waiting_still_opens_in_a_picture_viewer(spool: Spool, tmp_path: Path) -> None:

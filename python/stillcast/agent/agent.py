@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
 
-from stillcast.agent.collector import Collector
+from stillcast.agent.collector import Collector, Tally
 from stillcast.agent.feed import Feed, FeedFacts
 from stillcast.agent.listeners import Listeners
 from stillcast.agent.stats import AgentStats
@@ -69,6 +69,7 @@ class Agent:
             self._spool,
             self._store,
             Notifier(config.callback) if config.callback.url else None,
+            latest=self._store if config.capture.latest else None,
             report_failures=reports,
             chores=[Inbox(self._spool).serve],
         )
@@ -79,6 +80,7 @@ class Agent:
             deliver=self._delivery.offer,
             report_missed=self._delivery.report_missed,
             tell=self._listeners.tell,
+            heartbeat_s=config.capture.heartbeat if config.capture.skip_unchanged else None,
         )
         self._mutex = threading.RLock()  # guards the next three; a signal handler may come in again
         self._started = False
@@ -255,10 +257,12 @@ class Agent:
             ClosedError: this process was forked from the one that started the agent.
         """
         self._refuse_child()
+        tally = self._collector.tally()  # first: what it counts was a still of the sampler's before
         return _stats(
             self._capture.encoder,
             self._capture.counters(),
-            self._collector,
+            self._collector.feeds(),
+            tally,
             self._listeners,
             self._delivery.stats(),
         )
@@ -276,9 +280,9 @@ class Agent:
         # In this order: what moves on meanwhile is seen later, not missed. Not every frame in work becomes a still.
         captured = self._capture.counters()
         tally = self._collector.tally()
-        spooled = tally.spooled + tally.spool_failed + tally.unknown - tally.shown_again
-        idle = captured.in_work == 0 and captured.tick_stills + captured.snapshot_stills <= spooled
-        return idle or spooled >= stills
+        settled = tally.spooled + tally.spool_failed + tally.skipped + tally.unknown - tally.shown_again
+        idle = captured.in_work == 0 and captured.tick_stills + captured.snapshot_stills <= settled
+        return idle or settled >= stills
 
     def _check_names(self, cname: str, uid: str) -> None:
         prefix = self._config.storage.prefix
@@ -291,16 +295,21 @@ class Agent:
 
 
 def _stats(
-    encoder: str, captured: CaptureCounters, collector: Collector, listeners: Listeners, delivered: DeliveryStats
+    encoder: str,
+    captured: CaptureCounters,
+    feeds: list[Feed],
+    tally: Tally,
+    listeners: Listeners,
+    delivered: DeliveryStats,
 ) -> AgentStats:
-    tally = collector.tally()
     snapshots = captured.snapshot_stills + tally.shown_again
     missed = sum(captured.missed.values())
     return AgentStats(
-        feeds=sum(not feed.retired for feed in collector.feeds()),
+        feeds=sum(not feed.retired for feed in feeds),
         ticks=captured.ticks,
-        stills=captured.tick_stills + snapshots,
+        stills=captured.tick_stills + snapshots - tally.skipped,
         snapshots=snapshots,
+        skipped=tally.skipped,
         waiting_ticks=captured.ticks - captured.tick_stills - missed,
         missed=captured.missed,
         refused=captured.refused,
@@ -310,6 +319,7 @@ def _stats(
         encoder=encoder,
         queued=captured.queued,
         spooled=tally.spooled,
+        flagged=tally.flagged,
         spool_failed=tally.spool_failed,
         listener_dropped=listeners.dropped,
         listener_failed=listeners.failed,
@@ -326,6 +336,7 @@ def _stats(
         callback_failures=delivered.callback_failures,
         reported=delivered.reported,
         reports_failed=delivered.reports_failed,
+        latest_failed=delivered.latest_failed,
         upload_limit=delivered.upload_limit,
         parked=delivered.parked,
         parked_since_s=delivered.parked_since_s,

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -14,6 +14,8 @@ from stillcast.agent.feed import Feed
 from stillcast.callbacks import new_request_id
 from stillcast.capture import CapturedPicture, age_ms, encoded_still
 from stillcast.errors import SpoolError
+from stillcast.exif import with_capture_time
+from stillcast.flags import FLAGS, Looks, flags_of, is_stale
 from stillcast.naming import format_object_key, new_sid
 from stillcast.spool import Spool, SpoolItem
 from stillcast.stills import EncodedStill, Still
@@ -57,6 +59,8 @@ class Tally:
     spool_failed: int = 0
     shown_again: int = 0
     unknown: int = 0
+    skipped: int = 0
+    flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAGS, 0))
 
 
 class Collector:
@@ -71,6 +75,7 @@ class Collector:
         deliver: Callable[[SpoolItem], None],
         report_missed: Callable[[MissedStill, str], None],
         tell: Callable[[Still], None],
+        heartbeat_s: float | None = None,
     ) -> None:
         """Describe a collector; nothing runs before ``start``.
 
@@ -81,6 +86,7 @@ class Collector:
             deliver: called with each spooled item; never blocks.
             report_missed: called with each tick that the source says was missed, and why; never blocks.
             tell: called with each spooled still; never blocks.
+            heartbeat_s: how long a feed goes without a still of its ticks while nothing changes; None keeps them all.
         """
         self._source = source
         self._spool = spool
@@ -88,6 +94,7 @@ class Collector:
         self._deliver = deliver
         self._report_missed = report_missed
         self._tell = tell
+        self._heartbeat_s = heartbeat_s
         self._thread = threading.Thread(target=self._run, name="stillcast-collector", daemon=True)
         self._ending = threading.Event()
         self._mutex = threading.Lock()  # guards what follows
@@ -127,7 +134,7 @@ class Collector:
     def tally(self) -> Tally:
         """What was counted so far."""
         with self._mutex:
-            return replace(self._tally)
+            return replace(self._tally, flagged=dict(self._tally.flagged))
 
     def accept_again(self, feed: Feed, captured: CapturedPicture) -> Still:
         """Make one more still of a picture that was captured before, for a snapshot that no newer frame came for.
@@ -173,6 +180,10 @@ class Collector:
         if captured.missed is not None:
             self._report(feed, captured, _REPORTS.get(captured.missed, captured.missed))
             return
+        if self._is_skipped(feed, captured):
+            with self._mutex:
+                self._tally.skipped += 1
+            return
         try:
             answer: Still | Exception = self._spool_still(feed, captured, frame_age_ms=captured.frame_age_ms)
         except SpoolError as error:
@@ -184,6 +195,11 @@ class Collector:
             answer = error
         if captured.snapshot:
             feed.answer_snapshots(answer)
+
+    def _is_skipped(self, feed: Feed, captured: CapturedPicture) -> bool:
+        if self._heartbeat_s is None or captured.snapshot:
+            return False
+        return feed.history.is_unchanged(captured.pushed_ns, Looks.of(captured.picture), self._heartbeat_s)
 
     def _report(self, feed: Feed, captured: CapturedPicture, msg: str) -> None:
         sid, captured_at = new_sid(), _captured_at(captured)
@@ -198,26 +214,36 @@ class Collector:
         self._report_missed(missed, msg)
 
     def _spool_still(self, feed: Feed, captured: CapturedPicture, *, frame_age_ms: float) -> Still:
-        spooled = False
+        flags: tuple[str, ...] | None = None  # of what was spooled
         try:
             still = self._still(feed, captured, frame_age_ms)
             request_id = new_request_id(still.sid, still.captured_at.timestamp())
             extra_info = feed.extra_info_at(captured.pushed_ns)
             item = self._spool.put(still, request_id=request_id, extra_info=extra_info)
-            spooled = True
+            flags = still.flags
         finally:
-            with self._mutex:
-                self._tally.spooled += spooled
-                self._tally.spool_failed += not spooled
+            self._count(flags)
+        feed.history.keep(captured.pushed_ns, Looks.of(still))
         self._deliver(item)
         self._tell(still)
         return still
 
+    def _count(self, flags: tuple[str, ...] | None) -> None:
+        with self._mutex:
+            self._tally.spooled += flags is not None
+            self._tally.spool_failed += flags is None
+            for flag in flags or ():
+                self._tally.flagged[flag] += 1
+
     def _still(self, feed: Feed, captured: CapturedPicture, frame_age_ms: float) -> Still:
         encoded = encoded_still(captured.picture)
         sid, captured_at = new_sid(), _captured_at(captured)
+        measured = {each.name: getattr(encoded, each.name) for each in fields(EncodedStill)}
+        measured["jpeg"] = with_capture_time(encoded.jpeg, captured_at)
+        looks = Looks.of(encoded)
+        frozen = feed.history.is_frozen(captured.pushed_ns, looks)
         return Still(
-            **{field.name: getattr(encoded, field.name) for field in fields(EncodedStill)},
+            **measured,
             sid=sid,
             cname=feed.facts.cname,
             uid=feed.facts.uid,
@@ -228,6 +254,7 @@ class Collector:
             source_height=captured.source_height,
             pts_ns=captured.pts_ns,
             object_key=self._key(feed, sid, captured_at),
+            flags=flags_of(looks, frozen=frozen, stale=is_stale(frame_age_ms, feed.interval_s)),
         )
 
     def _key(self, feed: Feed, sid: str, captured_at: datetime) -> str:

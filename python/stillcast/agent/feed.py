@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
 
+from stillcast.agent.history import History
 from stillcast.capture import CapturedPicture, Frame, NativeFeed, change, monotonic_ns
 from stillcast.config import CaptureConfig, FeedChange, checked
 from stillcast.errors import ClosedError, NoFrameError
@@ -43,12 +44,13 @@ class Feed:
     In a process that was forked from the one that opened it, nothing is wanted or pushed and a snapshot is refused.
     """
 
-    __slots__ = ("_before", "_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts")
+    __slots__ = ("_before", "_capture", "_closed", "_mutex", "_native", "_sink", "_waiting", "facts", "history")
 
     def __init__(self, native: NativeFeed, facts: FeedFacts, sink: StillSink, capture: CaptureConfig) -> None:
         self._native = native
         self._sink = sink
         self.facts = facts  # replaced under the mutex, read without it
+        self.history = History()
         self._mutex = threading.Lock()  # guards what follows; never taken by push
         self._before: tuple[tuple[int, str], ...] = ()  # until when extra_info was another, and which
         self._capture = capture
@@ -154,6 +156,11 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two of its stills, as they are set now."""
+        return self._capture.interval
 
     @property
     def retired(self) -> bool:

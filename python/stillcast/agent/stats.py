@@ -12,15 +12,17 @@ from stillcast.histograms import Histogram
 class AgentStats:
     """What happened since the agent's start, and what waits now.
 
-    Every tick is accounted for: ``ticks == stills - snapshots + sum(missed.values()) + waiting_ticks``. Every still is
-    too: ``stills == queued + spooled + spool_failed`` but for the one in hand, and what is spooled is stored, waits,
-    was given up as a dead letter, or was dropped by a cap with its reason.
+    Every tick is accounted for: ``ticks == stills - snapshots + skipped + sum(missed.values()) + waiting_ticks``. Every
+    still is too: ``stills == queued + spooled + spool_failed`` but for the one in hand, and what is spooled is stored,
+    waits, was given up as a dead letter, or was dropped by a cap with its reason.
 
     Attributes:
         feeds: feeds that are open.
         ticks: moments at which a feed's next still was due.
         stills: stills that were captured, for a tick or a snapshot.
         snapshots: stills that were captured for a snapshot and for no tick.
+        skipped: ticks whose picture showed no change and was not kept (``capture.skip_unchanged``); they are no stills.
+            A picture that waits to be looked at counts as a still until then.
         waiting_ticks: ticks that are due and wait for their frame; at most one a feed, none after ``stop``.
         missed: ticks without a still, by reason: ``no_frame`` (none came in the interval), ``late`` (skipped because
             the machine did not keep up), ``closed`` (the feed ended first), ``encode_failed``, ``queue_full``.
@@ -31,11 +33,12 @@ class AgentStats:
             ``queue_full``. Who asked is shown the picture before.
         lateness: of stills for a tick: from the time at which it was due to the push of the frame that it shows.
         frame_age: of stills for a tick or a snapshot: from the push of the frame until its still is begun. Both have
-            every still that was made, those included that a full queue dropped.
+            every still that was made, those included that a full queue dropped or that were skipped.
         encoder: what makes the JPEGs on this machine: ``turbo``, or ``native`` and its instruction set in brackets, as
             ``native (AVX2)`` (``capture.encoder``).
         queued: stills between the encoder and the spool, and reports of missed ticks.
         spooled: stills that were put into the spool.
+        flagged: those of them that have the flags ``black``, ``frozen`` and ``stale``, by flag; one may have several.
         spool_failed: stills that could not be spooled, as when the disk is full; they are lost.
         listener_dropped: stills of which functions given to ``on_still`` were not told because they are too slow.
         listener_failed: calls of such functions that raised.
@@ -52,6 +55,8 @@ class AgentStats:
         callback_failures: failed attempts of callbacks by reason.
         reported: ticks without a still that the user's server was told of (``callback.report_failures``).
         reports_failed: such reports that did not arrive, or were left out because too many waited.
+        latest_failed: failed tries to put a feed's newest picture where ``capture.latest`` wants it; the still itself
+            is stored, and the feed's next one comes in its place.
         upload_limit: uploads at the same time that the store takes well; fewer than the eight workers after it asked
             for less.
         parked: why the store refuses every still, and what to do; None while it does not.
@@ -64,6 +69,7 @@ class AgentStats:
     ticks: int
     stills: int
     snapshots: int
+    skipped: int
     waiting_ticks: int
     missed: Mapping[str, int]
     refused: Mapping[str, int]
@@ -73,6 +79,7 @@ class AgentStats:
     encoder: str
     queued: int
     spooled: int
+    flagged: Mapping[str, int]
     spool_failed: int
     listener_dropped: int
     listener_failed: int
@@ -89,6 +96,7 @@ class AgentStats:
     callback_failures: Mapping[str, int]
     reported: int
     reports_failed: int
+    latest_failed: int
     upload_limit: int
     parked: str | None
     parked_since_s: float | None

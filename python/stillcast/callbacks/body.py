@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -74,6 +75,10 @@ class Pictured(Named, Protocol):
     def dhash(self) -> int:
         """64-bit difference hash."""
 
+    @property
+    def flags(self) -> Sequence[str]:
+        """What is odd about it: ``black``, ``frozen``, ``stale``."""
+
 
 def new_request_id(sid: str, now: float) -> str:
     """Make the ``requestId`` of a still's callback, once, at capture.
@@ -113,6 +118,7 @@ def build_body(item: Pictured, *, url: str, code: int = OK_CODE, msg: str = OK_M
             "frameAgeMs": item.frame_age_ms,
             "meanLuma": item.mean_luma,
             "dhash": f"{item.dhash:016x}",
+            "flags": list(item.flags),
         }
     return _json(fields)
 

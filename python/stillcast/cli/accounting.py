@@ -20,7 +20,9 @@ def account(stats: AgentStats, *, announces: bool) -> str:
         stats: the agent's, after its end.
         announces: whether there is a callback at all.
     """
-    lines = [f"{stats.ticks} ticks: {stats.stills - stats.snapshots} stills, {_with_reasons('missed', stats.missed)}"]
+    skipped = f"{stats.skipped} skipped, " if stats.skipped else ""
+    missed = _with_reasons("missed", stats.missed)
+    lines = [f"{stats.ticks} ticks: {stats.stills - stats.snapshots} stills, {skipped}{missed}"]
     after = [f"{stats.spooled} spooled", f"{stats.stored} stored"]
     waiting = stats.waiting_store + stats.waiting_announce + stats.deferred
     if announces:
@@ -38,6 +40,8 @@ def account(stats: AgentStats, *, announces: bool) -> str:
             lines.append(_with_reasons(name, counts))
     if stats.spool_failed:
         lines.append(f"stills that could not be spooled: {stats.spool_failed}")
+    if stats.latest_failed:
+        lines.append(f"newest pictures that were not put in their place: {stats.latest_failed}")
     if stats.parked:
         lines.append(f"the store is parked: {stats.parked}")
     if stats.callbacks_parked:
@@ -46,8 +50,8 @@ def account(stats: AgentStats, *, announces: bool) -> str:
 
 
 def unaccounted(stats: AgentStats) -> int:
-    """Count ticks that became neither a still nor a miss with a reason; anything but 0 is a bug."""
-    return stats.ticks + stats.snapshots - stats.stills - _total(stats.missed)
+    """Count ticks that became neither a still nor a miss with a reason, nor were skipped; anything but 0 is a bug."""
+    return stats.ticks + stats.snapshots - stats.stills - stats.skipped - _total(stats.missed)
 
 
 def is_settled(agent: Agent, wait_s: float) -> bool:

@@ -25,7 +25,7 @@ from stillcast.naming import format_object_key, new_sid
 from stillcast.redaction import without_secrets
 from stillcast.spool import SpoolItem
 from stillcast.stills import EncodedStill
-from stillcast.storage import StorageFailure, open_store
+from stillcast.storage import StorageFailure, object_metadata, open_store
 
 CANARY_CNAME = "stillcast-check"
 CANARY_UID = "canary"
@@ -118,7 +118,7 @@ def _skipped(step: str, detail: str) -> StepResult:
 def _store(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> Told:
     store = open_store(config.storage)
     try:
-        store.put(item.object_key, jpeg)
+        store.put(item.object_key, jpeg, object_metadata(item))
         skew_s = store.clock_skew_s
     finally:
         store.close()

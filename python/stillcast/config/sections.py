@@ -75,6 +75,9 @@ class CaptureConfig(Section):
             and at most 4.
         encoder: what makes the JPEGs of all feeds: ``turbo`` is libjpeg-turbo, ``native`` our own, and ``auto`` takes
             our own where the machine has AVX2, else libjpeg-turbo. The bytes are the same either way.
+        skip_unchanged: keep no still of a tick that shows no change against the one of its feed that was kept last.
+        heartbeat: seconds after which one is kept nevertheless, 1 to 86,400.
+        latest: keep each feed's newest picture at ``<prefix>/latest/<cname>/<uid>.jpg`` too.
     """
 
     interval: Interval = 2.0
@@ -84,6 +87,9 @@ class CaptureConfig(Section):
         default_factory=_default_workers
     )
     encoder: Annotated[Encoder, BeforeValidator(rules.one_of(*get_args(Encoder)))] = "auto"
+    skip_unchanged: Flag = False
+    heartbeat: Annotated[float, BeforeValidator(rules.number(1, 86400, "seconds"))] = 60.0
+    latest: Flag = False
 
 
 class StorageConfig(Section):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from stillcast.callbacks import checksum, webhook_signature
+from stillcast.flags import FLAGS
 from stillcast.naming import ObjectKeyError, format_utc, parse_object_key
 from stillcast.redaction import shown
 
@@ -22,6 +23,7 @@ _EXTRA_INFO_BYTES_MAX: Final = 1024
 _SIDE_MAX: Final = 16384
 _REQUEST_ID: Final = re.compile(r"([0-9a-f]{32})_([0-9]{1,12})_[0-9a-f]{32}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_NEWER: Final = frozenset({"flags"})  # fields that an older sender does not know
 _DHASH: Final = re.compile(r"[0-9a-f]{16}")
 _TYPES: Final[Mapping[str, type]] = {
     "requestId": str,
@@ -194,12 +196,13 @@ def _check_still(fields: dict[str, Any]) -> None:
         "frameAgeMs": lambda value: _is_number(value, (int, float), 0, float("inf")),
         "meanLuma": lambda value: _is_number(value, (int, float), 0, 255),
         "dhash": lambda value: isinstance(value, str) and _DHASH.fullmatch(value) is not None,
+        "flags": lambda value: isinstance(value, list) and value == [flag for flag in FLAGS if flag in value],
     }
-    if still.keys() != rules.keys():
+    if not rules.keys() - _NEWER <= still.keys() <= rules.keys():
         raise BodyProblem(f"still: has not exactly the fields {', '.join(rules)}")
-    for name, is_right in rules.items():
-        if not is_right(still[name]):
-            raise BodyProblem(f"still.{name}: {shown(still[name])}: is out of its rules")
+    for name, value in still.items():
+        if not rules[name](value):
+            raise BodyProblem(f"still.{name}: {shown(value)}: is out of its rules")
 
 
 def _is_number(value: object, kinds: type | tuple[type, ...], low: float, high: float) -> bool:

@@ -63,6 +63,7 @@ def _facts(item: SpoolItem) -> bytes:
     facts: dict[str, object] = {key: getattr(item, key) for key in (*_TEXTS, *_INTEGERS, *_NUMBERS)}
     facts["captured_at"] = item.captured_at.isoformat(timespec="milliseconds")
     facts["dhash"] = f"{item.dhash:016x}"
+    facts["flags"] = item.flags
     return json.dumps(facts, separators=(",", ":")).encode("ascii")
 
 
@@ -113,4 +114,12 @@ def _from_facts(facts: Any, name: str) -> SpoolItem:
                 raise TypeError(key)
             checked[key] = facts[key]
     captured_at = datetime.fromisoformat(facts["captured_at"])
-    return SpoolItem(name=name, captured_at=captured_at, dhash=int(facts["dhash"], 16), **checked)
+    # What came to the format later may be missing: a spool is read by newer versions than the one that wrote it.
+    flags = _texts(facts.get("flags", []))
+    return SpoolItem(name=name, captured_at=captured_at, dhash=int(facts["dhash"], 16), flags=flags, **checked)
+
+
+def _texts(given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise TypeError("flags")
+    return tuple(given)

@@ -51,6 +51,7 @@ class SpoolItem:
         frame_age_ms: age of the frame when the still was made of it.
         mean_luma: 0 (black) to 255 (white).
         dhash: 64-bit difference hash.
+        flags: as ``Still.flags``; none where the version that spooled it had none.
     """
 
     name: str
@@ -68,6 +69,7 @@ class SpoolItem:
     frame_age_ms: float
     mean_luma: float
     dhash: int
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,4 +127,5 @@ def describe(still: Still, *, request_id: str, extra_info: str) -> SpoolItem:
         frame_age_ms=still.frame_age_ms,
         mean_luma=still.mean_luma,
         dhash=still.dhash,
+        flags=still.flags,
     )

@@ -8,12 +8,13 @@ from stillcast.config import StorageConfig
 from stillcast.errors import ConfigError
 from stillcast.storage.directory import DirectoryStore
 from stillcast.storage.failures import KNOWN_CODES, FailureKind, StorageFailure
+from stillcast.storage.metadata import object_metadata
 
 if TYPE_CHECKING:
     from stillcast.storage.s3 import Limits, S3Store
     from stillcast.storage.s3.obstore_store import ObstoreStore
 
-__all__ = ["KNOWN_CODES", "DirectoryStore", "FailureKind", "StorageFailure", "open_store"]
+__all__ = ["KNOWN_CODES", "DirectoryStore", "FailureKind", "StorageFailure", "object_metadata", "open_store"]
 
 
 def open_store(
