@@ -35,6 +35,7 @@ LOGGERS: Final = (
     "stillcast.cli",
     "stillcast.config",
     "stillcast.delivery",
+    "stillcast.hosts",
     "stillcast.receiver",
     "stillcast.sources",
     "stillcast.spool",
