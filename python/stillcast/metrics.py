@@ -139,6 +139,7 @@ _FAMILIES: Final = (
     _Family("counter", "dropped_stills", "Stills a cap dropped.", lambda stats: stats.dropped, "reason", _DROPPED),
     _Family("counter", "stored_stills", "Stills that the store took.", lambda stats: stats.stored),
     _Family("counter", "store_failures", "Failed puts.", lambda stats: stats.store_failures, "code", KNOWN_CODES),
+    _Family("counter", "latest_failures", "Newest pictures not put.", lambda stats: stats.latest_failed),
     _Family("gauge", "store_upload_limit", "Puts that may run at the same time.", lambda stats: stats.upload_limit),
     _Family("gauge", "store_parked", "1 while the store refuses every still.", lambda stats: stats.parked is not None),
     _Family("gauge", "store_parked_seconds", "How long it has done so.", lambda stats: stats.parked_since_s or 0),

@@ -121,6 +121,26 @@ def parse_object_key(key: str) -> ObjectKey:
     return parsed
 
 
+def latest_key_of(object_key: str) -> str:
+    """Give the key of the newest picture of a still's feed: ``<prefix>/latest/<cname>/<uid>.jpg``.
+
+    ``parse_object_key`` refuses such a key: it names no still. The two cannot be taken for each other, because the last
+    part of a still's key has ``_`` in it, which stands in no encoded name.
+
+    Args:
+        object_key: of any still of the feed, as ``format_object_key`` writes it.
+
+    Returns:
+        A key below the still's own prefix, names encoded as there, and shorter than it.
+
+    Raises:
+        ObjectKeyError: it is not the key of a still.
+    """
+    still = parse_object_key(object_key)
+    names = f"{encode_name('cname', still.cname)}/{encode_name('uid', still.uid)}"
+    return "/".join([*still.prefix, "latest", f"{names}.jpg"])
+
+
 def new_sid() -> str:
     """Make a still's id: 32 lowercase hex digits, 128 random bits."""
     return secrets.token_hex(16)

@@ -22,8 +22,17 @@ from stillcast.spool import State
 from stillcast.spool.item import describe
 from stillcast.storage import FailureKind, StorageFailure, object_metadata, open_store
 from stillcast.storage.s3 import S3Store
-from support.servers import SECRET_KEY, WRITER_KEY, WRITER_SECRET, S3Server, rclone, seaweedfs
-from support.stills import callback_config, make_spool, make_still, put
+from support.servers import (
+    PUTTER_KEY,
+    PUTTER_SECRET,
+    SECRET_KEY,
+    WRITER_KEY,
+    WRITER_SECRET,
+    S3Server,
+    rclone,
+    seaweedfs,
+)
+from support.stills import START, callback_config, make_spool, make_still, put
 
 LONG_S = 60.0
 
@@ -97,6 +106,50 @@ def test_a_real_server_tells_the_facts_of_a_still_without_its_picture(weed: S3Se
         "sha256": hashlib.sha256(still.jpeg).hexdigest(),
     }
     assert found["ContentType"] == "image/jpeg"
+
+
+def test_a_real_server_keeps_the_newest_picture_of_a_feed_across_two_runs(
+    weed: S3Server, engine: str, tmp_path: Path
+) -> None:
+    uid = f"newest-{engine}"
+    key = f"test/latest/lobby/{uid}.jpg"
+
+    def run(*numbers: int) -> int:
+        store = open_store(config_of(weed, engine=engine, create_only=True))
+        with make_spool(tmp_path / "spool") as spool:
+            delivery = Delivery(spool, store, latest=store, clock=START.timestamp)
+            delivery.start()
+            for number in numbers:
+                delivery.offer(put(spool, make_still(number, uid=uid, jpeg=b"picture %d" % number)))
+                assert delivery.flush(LONG_S)
+            delivery.stop(5.0)
+            assert delivery.stats().latest_failed == 0
+        found = weed.get(key)
+        assert (found["ContentType"], found["CacheControl"]) == ("image/jpeg", "no-cache")
+        assert found["Body"] == b"picture %d" % int(found["Body"].split()[1])
+        return int(found["Body"].split()[1])
+
+    assert run(5, 7, 6) == 7
+    assert run(3, 6) == 7
+    assert run(9, 8) == 9
+
+
+def test_a_real_server_that_lets_us_put_alone_gets_newest_pictures_of_this_run(
+    weed: S3Server, engine: str, tmp_path: Path
+) -> None:
+    uid = f"blind-{engine}"
+    store = open_store(config_of(weed, engine=engine, access_key=PUTTER_KEY, secret_key=PUTTER_SECRET))
+    with make_spool(tmp_path / "spool") as spool:
+        put(spool, make_still(1, uid=uid))  # of a run before
+        delivery = Delivery(spool, store, latest=store, clock=lambda: START.timestamp() + 5)
+        delivery.start()
+        assert delivery.flush(LONG_S)
+        assert f"test/latest/lobby/{uid}.jpg" not in weed.all_keys("test/latest")
+        delivery.offer(put(spool, make_still(6, uid=uid)))
+        assert delivery.flush(LONG_S)
+        delivery.stop(5.0)
+        assert (delivery.stats().stored, delivery.stats().latest_failed) == (2, 0)
+    assert f"test/latest/lobby/{uid}.jpg" in weed.all_keys("test/latest")
 
 
 def test_an_etag_of_a_real_server_is_the_md5_of_what_it_has(any_server: S3Server, engine: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from random import Random
 
 from stillcast.callbacks import CallbackFailure, Named
@@ -64,8 +65,13 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
+def nothing(_key: str) -> Exception | None:
+    """Let a store do what it does."""
+    return None
+
+
 class FakeStore:
-    """Keeps what it is given, or does what ``answer`` says instead."""
+    """Keeps what it is given, or does what ``answer``, ``answer_latest`` and ``answer_look`` say instead."""
 
     clock_skew_s: float | None = None
 
@@ -74,6 +80,12 @@ class FakeStore:
         self.objects: dict[str, bytes] = {}
         self.puts: list[str] = []
         self.metadata: dict[str, dict[str, str]] = {}
+        self.answer_latest: Callable[[str], Exception | None] = nothing
+        self.answer_look: Callable[[str], Exception | None] = nothing
+        self.latest: dict[str, tuple[bytes, str]] = {}  # by key: the picture, and when it was captured
+        self.latest_puts: list[tuple[str, str]] = []
+        self.looks: list[str] = []
+        self._replacing: set[str] = set()
         self.closed = False
         self.tended = 0
         self.busy = 0
@@ -96,6 +108,29 @@ class FakeStore:
         finally:
             with self._mutex:
                 self.busy -= 1
+
+    def put_latest(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        with self._mutex:
+            self.latest_puts.append((key, metadata["captured-at"]))
+            assert key not in self._replacing, "two at once for one key"
+            self._replacing.add(key)
+        try:
+            error = self.answer_latest(key)
+            if error is not None:
+                raise error
+            with self._mutex:
+                self.latest[key] = (body, metadata["captured-at"])
+        finally:
+            with self._mutex:
+                self._replacing.discard(key)
+
+    def latest_captured_at(self, key: str) -> datetime | None:
+        with self._mutex:
+            self.looks.append(key)
+        error = self.answer_look(key)
+        if error is not None:
+            raise error
+        return datetime.fromisoformat(self.latest[key][1]) if key in self.latest else None
 
     def tend(self) -> None:
         self.tended += 1

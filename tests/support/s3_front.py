@@ -271,8 +271,7 @@ class S3Front:
             kept = self.objects.get(name)
         if kept is None:
             raise Refused(404, "NoSuchKey")
-        is_head = exchange.request.method == "HEAD"
-        return Answer(200, b"" if is_head else kept.body or b"", {"Content-Type": kept.content_type, **kept.headers})
+        return Answer(200, kept.body or b"", {"Content-Type": kept.content_type, **kept.headers})
 
     def _put(self, request: Request, name: str) -> Answer:
         if len(name.encode()) > 1024:
@@ -368,7 +367,8 @@ class S3Front:
         date = formatdate(self._clock() + exchange.date_shift_s, usegmt=True)
         headers = {"Date": date, "Content-Length": str(len(answer.body)), **answer.headers}
         lines = [f"HTTP/1.1 {answer.status} X", *[f"{name}: {value}" for name, value in headers.items()], "", ""]
-        whole = answer.raw if answer.raw is not None else "\r\n".join(lines).encode() + answer.body
+        body = b"" if exchange.request.method == "HEAD" else answer.body  # HEAD has the headers of a body, and none
+        whole = answer.raw if answer.raw is not None else "\r\n".join(lines).encode() + body
         if not answer.pause_s:
             connection.sendall(whole)
             return

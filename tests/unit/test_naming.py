@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import assume, example, given
@@ -15,8 +16,10 @@ from stillcast.naming import (
     ObjectKey,
     ObjectKeyError,
     check_prefix,
+    encode_name,
     format_object_key,
     format_utc,
+    latest_key_of,
     new_sid,
     parse_object_key,
     shown,
@@ -307,3 +310,26 @@ def test_a_value_in_a_message_is_short_and_harmless_to_a_terminal(value: object,
 
 def test_long_text_in_a_message_loses_its_middle():
     assert shown("a" * 500 + "z") == '"' + "a" * 38 + "..." + "a" * 37 + 'z"'
+
+
+@pytest.mark.parametrize("prefix", [(), ("a",), ("latest", "20201216")])
+@pytest.mark.parametrize("name", ["lobby", "20201216", "a/b", "..", "latest", "\U0001f600", "__uid_s_"])
+def test_the_key_of_a_feeds_newest_picture_is_below_its_prefix_and_is_no_object_key(
+    prefix: tuple[str, ...], name: str
+) -> None:
+    key = format_object_key(prefix=prefix, sid=SID, cname=name, uid=name, captured_at=AT)
+    latest = latest_key_of(key)
+    *before, word, cname, file = latest.split("/")
+    assert (tuple(before), word, unquote(cname), unquote(file.removesuffix(".jpg"))) == (prefix, "latest", name, name)
+    assert cname == encode_name("cname", name)
+    assert len(latest) < len(key)
+    with pytest.raises(ObjectKeyError, match="is not a still's key"):
+        parse_object_key(latest)
+    with pytest.raises(ObjectKeyError):
+        latest_key_of(latest)
+
+
+def test_feeds_that_differ_have_different_places_for_their_newest_picture() -> None:
+    feeds = [("a", "b/c"), ("a/b", "c"), ("a", "b.jpg"), ("a", "b"), ("A", "b")]
+    keys = [format_object_key(prefix=(), sid=SID, cname=cname, uid=uid, captured_at=AT) for cname, uid in feeds]
+    assert len({latest_key_of(key) for key in keys}) == len(feeds)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from stillcast.exif import with_capture_time
 from stillcast.storage import DirectoryStore, FailureKind, StorageFailure, open_store
-from support.stills import make_still, storage_config
+from support.stills import START, make_still, storage_config
 
 KEY = make_still(sid="ab" * 16).object_key
 
@@ -114,3 +115,74 @@ def test_a_directory_needs_no_boto3() -> None:
     code = "import sys; sys.path[:] = sys.argv[1:]; import stillcast.delivery; print('boto3' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code, *sys.path], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+LATEST = "test/latest/lobby/91.jpg"
+JPEG = b"\xff\xd8jpeg\xff\xd9"
+
+
+def test_the_newest_picture_replaces_the_one_before_at_once_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_latest(LATEST, b"before")
+    seen: list[tuple[bytes, int]] = []
+    replace = Path.replace
+
+    def spy(self: Path, target: Path) -> Path:
+        seen.append((target.read_bytes(), self.stat().st_size))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", spy)
+    store.put_latest(LATEST, b"x" * 100_000)
+    assert seen == [(b"before", 100_000)]
+    assert (tmp_path / LATEST).read_bytes() == b"x" * 100_000
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["91.jpg"]
+
+
+def test_two_agents_write_the_newest_picture_into_drafts_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts: list[str] = []
+    replace = Path.replace
+
+    def spy(self: Path, target: Path) -> Path:
+        drafts.append(self.name)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", spy)
+    for _ in range(2):
+        DirectoryStore(tmp_path).put_latest(LATEST, b"jpeg")
+    assert len(set(drafts)) == 2
+
+
+def test_the_capture_time_of_the_newest_picture_is_that_of_its_exif(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    assert store.latest_captured_at(LATEST) is None
+    store.put_latest(LATEST, with_capture_time(JPEG, START))
+    assert store.latest_captured_at(LATEST) == START
+
+
+@pytest.mark.parametrize("body", [JPEG, b"", b"notes"])
+def test_a_file_that_does_not_say_when_it_was_captured_is_told_from_none(tmp_path: Path, body: bytes) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_latest(LATEST, body)
+    with pytest.raises(StorageFailure, match="does not say when it was captured") as failure:
+        store.latest_captured_at(LATEST)
+    assert failure.value.kind is FailureKind.ITEM
+
+
+def test_a_pipe_in_the_place_of_the_newest_picture_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / LATEST).parent.mkdir(parents=True)
+    os.mkfifo(tmp_path / LATEST)
+    store = DirectoryStore(tmp_path)
+    with pytest.raises(StorageFailure, match="does not say when it was captured"):
+        store.latest_captured_at(LATEST)
+    store.put_latest(LATEST, b"jpeg")
+    assert (tmp_path / LATEST).read_bytes() == b"jpeg"
+
+
+def test_a_newest_picture_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / LATEST).mkdir(parents=True)
+    with pytest.raises(StorageFailure, match="a directory is in the way"):
+        DirectoryStore(tmp_path).latest_captured_at(LATEST)

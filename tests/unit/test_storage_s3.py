@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker
 
 from stillcast.spool.item import describe
-from stillcast.storage import FailureKind, object_metadata
+from stillcast.storage import FailureKind, StorageFailure, object_metadata
 from stillcast.storage.failures import is_throttled, kind_of, way_out
 from stillcast.storage.s3 import Limits
 from stillcast.storage.s3.destination import find_destination
@@ -19,7 +20,7 @@ from support import s3_faults
 from support.s3_front import ACCESS_KEY, Behaviour, S3Front
 from support.s3_judge import Key
 from support.s3_stores import KEY, failed_put, kind_and_code, opened
-from support.stills import make_still, storage_config
+from support.stills import START, make_still, storage_config
 
 DESTINATION, PASSING, ITEM = FailureKind.DESTINATION, FailureKind.PASSING, FailureKind.ITEM
 
@@ -296,3 +297,78 @@ def test_secrets_are_in_no_text_of_the_store(front: S3Front) -> None:
     assert ACCESS_KEY not in text
     assert "test+secret" not in text
     assert hashlib.sha256(b"jpeg").hexdigest() in front.facts[0].request.headers["x-amz-content-sha256"]
+
+
+LATEST = "test/latest/lobby/91.jpg"
+
+
+def facts_of(number: int = 0) -> dict[str, str]:
+    return object_metadata(describe(make_still(number, sid="ab" * 16), request_id="r", extra_info=""))
+
+
+def test_the_newest_picture_is_replaced_and_caches_are_told_to_ask_again(front: S3Front, engine: str) -> None:
+    with opened(front, engine=engine, create_only=True) as store:
+        for number in range(2):
+            store.put_latest(LATEST, b"jpeg%d" % number, facts_of(number))
+    kept = front.objects[LATEST]
+    assert (kept.body, kept.content_type, kept.headers["cache-control"]) == (b"jpeg1", "image/jpeg", "no-cache")
+    assert kept.metadata == facts_of(1)
+    assert all("if-none-match" not in fact.request.headers for fact in front.facts)
+
+
+def test_stills_themselves_may_be_kept_by_caches(front: S3Front, engine: str) -> None:
+    with opened(front, engine=engine) as store:
+        store.put(KEY, b"jpeg", facts_of())
+    assert "cache-control" not in front.objects[KEY].headers
+
+
+def test_when_the_newest_picture_was_captured_is_read_without_the_picture(front: S3Front, engine: str) -> None:
+    with opened(front, engine=engine) as store:
+        assert store.latest_captured_at(LATEST) is None
+        store.put_latest(LATEST, b"x" * 50_000, facts_of(7))
+        for _ in range(2):
+            assert store.latest_captured_at(LATEST) == START + timedelta(seconds=7)
+        store.put(KEY, b"jpeg", facts_of())  # the connection goes on being used
+    assert [fact.request.method for fact in front.facts] == ["HEAD", "PUT", "HEAD", "HEAD", "PUT"]
+    if engine == "boto3":
+        assert front.connections == 1
+
+
+@pytest.mark.parametrize("metadata", [{}, {"captured-at": "yesterday"}, {"captured-at": "2020-12-16T08:11:28.672"}])
+def test_an_object_that_does_not_say_when_it_was_captured_is_told_from_none(
+    front: S3Front, engine: str, metadata: dict[str, str]
+) -> None:
+    with opened(front, engine=engine) as store:
+        store.put_latest(LATEST, b"jpeg", metadata)
+        with pytest.raises(StorageFailure, match="does not say when it was captured") as failure:
+            store.latest_captured_at(LATEST)
+    assert failure.value.kind is ITEM
+
+
+def test_a_key_without_the_right_to_read_can_still_put_the_newest_picture(engine: str) -> None:
+    with S3Front(keys={"PUTTER": Key("putter/secret", rights=frozenset({"put"}))}) as front:
+        with opened(front, engine=engine) as store:
+            with pytest.raises(StorageFailure) as failure:
+                store.latest_captured_at(LATEST)
+            store.put_latest(LATEST, b"jpeg", facts_of())
+        assert failure.value.kind is DESTINATION
+        assert list(front.objects) == [LATEST]
+
+
+def test_a_store_that_is_down_cannot_say_what_is_there_for_a_while(front: S3Front, engine: str) -> None:
+    front.behave(s3_faults.refuse("SlowDown", 503))
+    with opened(front, engine=engine) as store:
+        with pytest.raises(StorageFailure) as failure:
+            store.latest_captured_at(LATEST)
+        assert failure.value.kind is PASSING
+
+
+def test_a_refusal_of_the_newest_picture_leaves_the_connections_of_the_stills_alone(front: S3Front) -> None:
+    with opened(front) as store:
+        store.put(KEY, b"jpeg", facts_of())
+        front.behave(s3_faults.refuse("AccessDenied", 403))
+        with pytest.raises(StorageFailure, match="allow s3:PutObject"):
+            store.put_latest(LATEST, b"jpeg", facts_of())
+        front.heal()
+        store.put(KEY, b"jpeg", facts_of())
+    assert front.connections == 1

@@ -69,6 +69,7 @@ class Agent:
             self._spool,
             self._store,
             Notifier(config.callback) if config.callback.url else None,
+            latest=self._store if config.capture.latest else None,
             report_failures=reports,
             chores=[Inbox(self._spool).serve],
         )
@@ -335,6 +336,7 @@ def _stats(
         callback_failures=delivered.callback_failures,
         reported=delivered.reported,
         reports_failed=delivered.reports_failed,
+        latest_failed=delivered.latest_failed,
         upload_limit=delivered.upload_limit,
         parked=delivered.parked,
         parked_since_s=delivered.parked_since_s,

@@ -55,6 +55,8 @@ class AgentStats:
         callback_failures: failed attempts of callbacks by reason.
         reported: ticks without a still that the user's server was told of (``callback.report_failures``).
         reports_failed: such reports that did not arrive, or were left out because too many waited.
+        latest_failed: failed tries to put a feed's newest picture where ``capture.latest`` wants it; the still itself
+            is stored, and the feed's next one comes in its place.
         upload_limit: uploads at the same time that the store takes well; fewer than the eight workers after it asked
             for less.
         parked: why the store refuses every still, and what to do; None while it does not.
@@ -94,6 +96,7 @@ class AgentStats:
     callback_failures: Mapping[str, int]
     reported: int
     reports_failed: int
+    latest_failed: int
     upload_limit: int
     parked: str | None
     parked_since_s: float | None

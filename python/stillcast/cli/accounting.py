@@ -40,6 +40,8 @@ def account(stats: AgentStats, *, announces: bool) -> str:
             lines.append(_with_reasons(name, counts))
     if stats.spool_failed:
         lines.append(f"stills that could not be spooled: {stats.spool_failed}")
+    if stats.latest_failed:
+        lines.append(f"newest pictures that were not put in their place: {stats.latest_failed}")
     if stats.parked:
         lines.append(f"the store is parked: {stats.parked}")
     if stats.callbacks_parked:

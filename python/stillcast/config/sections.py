@@ -77,6 +77,7 @@ class CaptureConfig(Section):
             our own where the machine has AVX2, else libjpeg-turbo. The bytes are the same either way.
         skip_unchanged: keep no still of a tick that shows no change against the one of its feed that was kept last.
         heartbeat: seconds after which one is kept nevertheless, 1 to 86,400.
+        latest: keep each feed's newest picture at ``<prefix>/latest/<cname>/<uid>.jpg`` too.
     """
 
     interval: Interval = 2.0
@@ -88,6 +89,7 @@ class CaptureConfig(Section):
     encoder: Annotated[Encoder, BeforeValidator(rules.one_of(*get_args(Encoder)))] = "auto"
     skip_unchanged: Flag = False
     heartbeat: Annotated[float, BeforeValidator(rules.number(1, 86400, "seconds"))] = 60.0
+    latest: Flag = False
 
 
 class StorageConfig(Section):

@@ -13,8 +13,9 @@ from stillcast.callbacks import Named
 from stillcast.delivery.announcing import Announcing
 from stillcast.delivery.gate import Change, Closure, Gate
 from stillcast.delivery.lane import Lane
+from stillcast.delivery.latest import Latest
 from stillcast.delivery.limit import Limit
-from stillcast.delivery.model import DeliveryEvent, Notifier, Store
+from stillcast.delivery.model import DeliveryEvent, LatestStore, Notifier, Store
 from stillcast.delivery.notices import Notices
 from stillcast.delivery.reports import Reports
 from stillcast.delivery.shelf import DueShelf, StateShelf
@@ -76,6 +77,7 @@ class Lanes:
         store: Store,
         notifier: Notifier | None,
         *,
+        latest: LatestStore | None,
         store_workers: int,
         report_failures: bool,
         pools: Pools,
@@ -98,6 +100,9 @@ class Lanes:
             announce = self._build_callbacks(notifier)
             if report_failures:
                 self.reports = Reports(notifier, tally, held=lambda: self.callbacks_closure is not None)
+        self._latest: Latest | None = None
+        if latest is not None:
+            self._latest = Latest(latest, pool=pools.uploads, tally=tally, notices=self.notices)
         work = Storing(
             spool,
             store,
@@ -106,9 +111,15 @@ class Lanes:
             notices=self.notices,
             announce=announce,
             report_missed=self.report_missed,
+            latest=self._latest,
         )
         gate = Gate(Limit(store_workers), self._backoff(), self._store_changed, overdue_s=PROBE_OVERDUE_S)
         self.store = self._lane(StateShelf(spool, State.READY), work, gate)
+
+    def begin(self) -> None:
+        """Note when this run begins, before anything runs."""
+        if self._latest is not None:
+            self._latest.begin(self._clock())
 
     def all(self) -> tuple[Lane, ...]:
         """Every lane, in the order in which a still goes through them."""

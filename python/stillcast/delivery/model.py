@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from stillcast.callbacks import CallbackFailure, Named
@@ -25,6 +26,16 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class LatestStore(Protocol):
+    """Where the newest picture of each feed is; called from several threads, for one key by one at a time."""
+
+    def put_latest(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Put a picture in the place of whatever is there; raises ``StorageFailure``."""
+
+    def latest_captured_at(self, key: str) -> datetime | None:
+        """When the picture that is there was captured; None if there is none, ``StorageFailure`` if nobody can say."""
 
 
 class Notifier(Protocol):
@@ -97,6 +108,7 @@ class DeliveryStats:
         reported: reports of missed stills that arrived.
         reports_failed: reports of missed stills that did not.
         listener_failures: exceptions of the listener.
+        latest_failed: failed tries to put a feed's newest picture where ``capture.latest`` wants it.
     """
 
     stored: int = 0
@@ -118,3 +130,4 @@ class DeliveryStats:
     reported: int = 0
     reports_failed: int = 0
     listener_failures: int = 0
+    latest_failed: int = 0

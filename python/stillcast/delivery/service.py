@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from stillcast.callbacks import Named
 from stillcast.delivery.lanes import Lanes, Pools
-from stillcast.delivery.model import DeliveryStats, Listener, Notifier, Store
+from stillcast.delivery.model import DeliveryStats, LatestStore, Listener, Notifier, Store
 from stillcast.delivery.rounds import ROUND_S, Rounds
 from stillcast.delivery.tally import Tally
 from stillcast.spool import Spool, SpoolItem, State
@@ -36,6 +36,7 @@ class Delivery:
         store: Store,
         notifier: Notifier | None = None,
         *,
+        latest: LatestStore | None = None,
         report_failures: bool = False,
         store_workers: int = 8,
         chores: Sequence[Callable[[], None]] = (),
@@ -51,6 +52,8 @@ class Delivery:
             store: closed by ``stop``.
             notifier: started by ``start`` and closed by ``stop``; None where nobody is to be told, and a still is done
                 with once it is stored.
+            latest: where each still is put once more as the newest picture of its feed, the same store as a rule; None
+                where nobody wants that.
             report_failures: whether the notifier also tells of stills that were missed.
             store_workers: uploads at the same time, as long as the store does not ask for less.
             chores: blocking functions that are called about every second, one after the other, on a worker thread.
@@ -69,6 +72,7 @@ class Delivery:
             spool,
             store,
             notifier,
+            latest=latest,
             store_workers=store_workers,
             report_failures=report_failures,
             pools=self._pools,
@@ -90,6 +94,7 @@ class Delivery:
         Raises:
             CallbackError: the notifier's settings cannot be used.
         """
+        self._lanes.begin()
         self._thread.start()
         self._begun.result()
 
@@ -159,6 +164,7 @@ class Delivery:
             reported=counts.reported,
             reports_failed=counts.reports_failed,
             listener_failures=counts.listener_failures,
+            latest_failed=counts.latest_failed,
         )
 
     def _now(self) -> float:

@@ -11,6 +11,7 @@ from typing import Final
 from stillcast.delivery.gate import Blame
 from stillcast.delivery.judging import SETTLED, event, unreadable
 from stillcast.delivery.lane import Outcome
+from stillcast.delivery.latest import Latest
 from stillcast.delivery.model import Store
 from stillcast.delivery.notices import Notices
 from stillcast.delivery.tally import Tally
@@ -28,6 +29,7 @@ _WAY_OUT: Final = "check the disk or the network of the store; it is tried again
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     item: SpoolItem
+    jpeg: bytes
     milliseconds: float
     moved: bool
     failure: StorageFailure | None
@@ -51,6 +53,7 @@ class Storing:
         notices: Notices,
         announce: Callable[[SpoolItem], None] | None,
         report_missed: Callable[[SpoolItem, str], None],
+        latest: Latest | None = None,
     ) -> None:
         """Describe the work.
 
@@ -62,6 +65,7 @@ class Storing:
             notices: limits the log lines.
             announce: takes what is stored; None where nobody is to be told.
             report_missed: takes what will never be stored, and why.
+            latest: takes what is stored, as the newest picture of its feed; None where nobody wants that.
         """
         self._spool = spool
         self._store = store
@@ -70,6 +74,7 @@ class Storing:
         self._notices = notices
         self._announce = announce
         self._report_missed = report_missed
+        self._latest = latest
         self._at_work: set[str] = set()  # names in the hands of a worker thread, hanging ones included
 
     async def __call__(self, name: str) -> Outcome:
@@ -86,7 +91,10 @@ class Storing:
             return Outcome(again=True, blame=Blame(f"{_HUNG}: {_WAY_OUT}"))
         if attempt.failure is not None:
             return await self._failed(attempt.item, attempt.failure)
-        return self._stored(attempt)
+        outcome = self._stored(attempt)
+        if self._latest is not None and attempt.moved:
+            await self._latest.keep(attempt.item, attempt.jpeg)
+        return outcome
 
     def _stored(self, attempt: _Attempt) -> Outcome:
         if attempt.moved:
@@ -109,7 +117,7 @@ class Storing:
                 self._tally.stored()
         finally:
             self._at_work.discard(name)
-        return _Attempt(item, milliseconds, moved, failure)
+        return _Attempt(item, jpeg, milliseconds, moved, failure)
 
     def _put(self, item: SpoolItem, jpeg: bytes) -> StorageFailure | None:
         try:

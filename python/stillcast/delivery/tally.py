@@ -24,6 +24,7 @@ class Counts:
     reported: int = 0
     reports_failed: int = 0
     listener_failures: int = 0
+    latest_failed: int = 0
     store_failures: Counter[str] = field(default_factory=Counter)
     callback_failures: Counter[str] = field(default_factory=Counter)
 
@@ -47,6 +48,7 @@ class Tally:
                 now.reported,
                 now.reports_failed,
                 now.listener_failures,
+                now.latest_failed,
                 Counter(now.store_failures),
                 Counter(now.callback_failures),
             )
@@ -79,6 +81,11 @@ class Tally:
         with self._changed:
             known = self._counts.store_failures
             known[code if code in known or len(known) < _CODES_MAX else _OTHER] += 1
+
+    def latest_failed(self) -> None:
+        """One more picture did not become the newest one of its feed in the store."""
+        with self._changed:
+            self._counts.latest_failed += 1
 
     def callbacks_failed(self, reasons: Iterable[str]) -> None:
         """So many more attempts of callbacks failed."""

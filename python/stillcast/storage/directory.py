@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from stillcast.exif import capture_time_of
 from stillcast.redaction import shown
-from stillcast.storage.failures import FailureKind, StorageFailure
+from stillcast.storage.failures import FailureKind, StorageFailure, unknown_time
 
+_HEAD_BYTES: Final = 256  # of a JPEG: its Exif stands there
 _NAME_BYTES_MAX: Final = 255  # of one path segment, on every common file system
 _DESTINATION: Final = {
     errno.EACCES: "give this user write rights on it, or set storage.url elsewhere",
@@ -40,6 +44,7 @@ class DirectoryStore:
         """
         self._directory = directory
         self._sync = sync
+        self._own = secrets.token_hex(8)
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:  # noqa: ARG002
         """Store one still; putting it again repeats the same file. A file has no metadata: its JPEG has Exif.
@@ -47,9 +52,38 @@ class DirectoryStore:
         Raises:
             StorageFailure: it was not stored.
         """
-        path = self._path(key)
         # Named after the key, so that a put after a crash takes over what the crash left.
-        draft = path.with_name(f".{hashlib.sha256(key.encode()).hexdigest()[:32]}.part")
+        self._put(self._path(key), body, hashlib.sha256(key.encode()).hexdigest()[:32])
+
+    def put_latest(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:  # noqa: ARG002
+        """Put a picture in the place of the one that is there, at once and whole.
+
+        Raises:
+            StorageFailure: it was not stored.
+        """
+        # Two agents may have the same feed: each writes into a draft of its own.
+        self._put(self._path(key), body, f"{hashlib.sha256(key.encode()).hexdigest()[:16]}{self._own}")
+
+    def latest_captured_at(self, key: str) -> datetime | None:
+        """When the picture that is there was captured, by its Exif; None if there is none.
+
+        Raises:
+            StorageFailure: it cannot be read, or somebody else wrote it.
+        """
+        path = self._path(key)
+        try:
+            with open(path, "rb", opener=_without_waiting) as file:  # a Path takes no opener
+                found = capture_time_of(file.read(_HEAD_BYTES))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failure(error) from error
+        if found is None:
+            raise unknown_time(key)
+        return found
+
+    def _put(self, path: Path, body: bytes, draft_name: str) -> None:
+        draft = path.with_name(f".{draft_name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._write(draft, body)
@@ -109,6 +143,11 @@ class DirectoryStore:
 def _not_through_a_link(path: str, flags: int) -> int:
     """Open a draft; where others may write too, they must not have us write into another file."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open what lies there; a pipe, which others may have put there, must not hold us up."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from stillcast.errors import StorageError
+from stillcast.redaction import shown
 
 
 class FailureKind(StrEnum):
@@ -38,6 +39,12 @@ class StorageFailure(StorageError):  # noqa: N818  # the name that the delivery 
         self.kind = kind
         self.code = code
         self.throttled = throttled
+
+
+def unknown_time(key: str) -> StorageFailure:
+    """Say that an object stands where a feed's newest picture belongs, and does not say when it was captured."""
+    text = f"storage.url: {shown(key)}: does not say when it was captured: it is replaced by the next still of its feed"
+    return StorageFailure(text, kind=FailureKind.ITEM, code="UnknownCaptureTime")
 
 
 _THROTTLED: Final = frozenset(

@@ -8,12 +8,13 @@ and nothing has to be left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from stillcast.naming import encode_name
 
-CAPTURED_AT = "captured-at"
+CAPTURED_AT: Final = "captured-at"
 
 
 class Stored(Protocol):
@@ -60,3 +61,16 @@ def object_metadata(still: Stored) -> dict[str, str]:
         "frame-age-ms": f"{still.frame_age_ms:.3f}",
         "sha256": still.sha256,
     }
+
+
+def captured_at_in(metadata: Mapping[str, str]) -> datetime | None:
+    """Read the capture time back; None where there is none, or one that we did not write.
+
+    Args:
+        metadata: as ``object_metadata`` writes it.
+    """
+    try:
+        found = datetime.fromisoformat(metadata.get(CAPTURED_AT, ""))
+    except ValueError:
+        return None
+    return found if found.utcoffset() is not None else None

@@ -36,10 +36,10 @@ class Digests:
         self._mutex = threading.Lock()  # guards _damaged
         self._damaged: dict[str, None] = {}  # keys that are there with other bytes, the latest 1,024
 
-    def headers(self, key: str, body: bytes) -> dict[str, str]:
-        """What a put of this key says of it."""
+    def headers(self, key: str, body: bytes, *, replaces: bool = False) -> dict[str, str]:
+        """What a put of this key says of it; ``replaces`` where it is meant to, whatever the settings say."""
         wanted = {}
-        if self._create_only and not self._is_damaged(key):
+        if self._create_only and not replaces and not self._is_damaged(key):
             wanted["if-none-match"] = "*"
         if self._sends_checksum:
             wanted["x-amz-checksum-crc32"] = _crc32(body)

@@ -19,7 +19,8 @@ import obstore.exceptions
 import obstore.store
 
 from stillcast.config import StorageConfig
-from stillcast.storage.failures import FailureKind, StorageFailure
+from stillcast.storage.failures import FailureKind, StorageFailure, unknown_time
+from stillcast.storage.metadata import captured_at_in
 from stillcast.storage.s3.answer import Answer
 from stillcast.storage.s3.clients import Clients
 from stillcast.storage.s3.connection import Distrust, UnansweredError
@@ -75,16 +76,38 @@ class ObstoreStore:
         Raises:
             StorageFailure: it was not stored, or it is not known to be.
         """
-        if os.getpid() != self._process:  # its threads are not here: it would wait for ever
-            out = 'make the agent after the fork, or set storage.engine = "boto3"'
-            raise self._tellings.failure("obstore cannot go on in a fork", out, FailureKind.DESTINATION, "Forked")
-        client = self._clients.get()
+        client = self._client()
         try:
             self._put(client, key, body, metadata or {})
         except StorageFailure as failure:
             if failure.kind is FailureKind.DESTINATION:
                 self._clients.forget(client)
             raise
+
+    def put_latest(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Put a picture in the place of the one that is there, also with ``create_only``; caches are to ask again.
+
+        Raises:
+            StorageFailure: it was not stored, or it is not known to be.
+        """
+        self._put(self._client(), key, body, {**metadata, "Cache-Control": "no-cache"}, replaces=True)
+
+    def latest_captured_at(self, key: str) -> datetime | None:
+        """When the picture that is there was captured, by its metadata; None if there is none.
+
+        Raises:
+            StorageFailure: it cannot be asked for, or somebody else wrote it.
+        """
+        try:
+            found = obstore.get(self._client().store, key, options={"head": True})
+        except FileNotFoundError:
+            return None
+        except (obstore.exceptions.BaseError, OSError, ValueError) as error:
+            raise self._failure(_answer_in(str(error)), str(error)) from None
+        captured_at = captured_at_in({str(name): str(value) for name, value in found.attributes.items()})
+        if captured_at is None:
+            raise unknown_time(key)
+        return captured_at
 
     def check(self, key: str) -> None:
         """Nothing to refuse: what ``format_object_key`` makes is a key of S3."""
@@ -96,8 +119,16 @@ class ObstoreStore:
         """Let go of the connections; the next ``put`` would make new ones."""
         self._clients.close()
 
-    def _put(self, client: _Client, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
-        creates = "if-none-match" in self._digests.headers(key, body)
+    def _client(self) -> _Client:
+        if os.getpid() != self._process:  # its threads are not here: it would wait for ever
+            out = 'make the agent after the fork, or set storage.engine = "boto3"'
+            raise self._tellings.failure("obstore cannot go on in a fork", out, FailureKind.DESTINATION, "Forked")
+        return self._clients.get()
+
+    def _put(
+        self, client: _Client, key: str, body: bytes, metadata: Mapping[str, str], *, replaces: bool = False
+    ) -> None:
+        creates = "if-none-match" in self._digests.headers(key, body, replaces=replaces)
         try:
             result = obstore.put(
                 client.store,

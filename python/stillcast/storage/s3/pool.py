@@ -25,8 +25,10 @@ class ConnectionPool:
         self._idle: deque[Connection] = deque()  # the last used is the next to be used
         self._closed = False
 
-    def exchange(self, request: bytes) -> Answer:
+    def exchange(self, request: bytes, *, has_body: bool = True) -> Answer:
         """Send one request that may be sent twice, and read its answer, within the limits.
+
+        ``has_body`` is False for the answer to ``HEAD``, which has the headers of a body and none.
 
         A connection that had been kept may have been closed by the server meanwhile, which nobody can know before
         using it: if it is, the request goes over a fresh one.
@@ -37,11 +39,12 @@ class ConnectionPool:
         deadline = time.monotonic() + self._limits.whole_s
         if (kept := self._take()) is not None:
             try:
-                return self._use(kept, request, deadline)
+                return self._use(kept, request, deadline, has_body=has_body)
             except UnansweredError as error:
                 if error.heard or error.code != "ConnectionClosedError":
                     raise
-        return self._use(Connection(self._route, self._limits, deadline=deadline), request, deadline)
+        fresh = Connection(self._route, self._limits, deadline=deadline)
+        return self._use(fresh, request, deadline, has_body=has_body)
 
     def close_idle(self) -> None:
         """Close those that nobody has used for so long that they are not trusted any more."""
@@ -75,9 +78,9 @@ class ConnectionPool:
         self.close_idle()
         return None
 
-    def _use(self, connection: Connection, request: bytes, deadline: float) -> Answer:
+    def _use(self, connection: Connection, request: bytes, deadline: float, *, has_body: bool) -> Answer:
         try:
-            answer = connection.exchange(request, deadline=deadline)
+            answer = connection.exchange(request, deadline=deadline, has_body=has_body)
         except BaseException:
             connection.close()
             raise

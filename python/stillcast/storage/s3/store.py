@@ -6,13 +6,15 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stillcast.config import StorageConfig
-from stillcast.storage.failures import FailureKind, StorageFailure
+from stillcast.storage.failures import FailureKind, StorageFailure, unknown_time
+from stillcast.storage.metadata import captured_at_in
 from stillcast.storage.s3.answer import Answer
 from stillcast.storage.s3.clients import Clients
 from stillcast.storage.s3.connection import UnansweredError
@@ -27,6 +29,7 @@ from stillcast.storage.s3.tellings import Tellings
 _CONTENT_TYPE: Final = "image/jpeg"
 _METADATA: Final = "x-amz-meta-"
 _OK: Final = 200
+_MISSING: Final = 404
 _EXISTS: Final = 412  # Precondition Failed: the answer to If-None-Match where the object is there
 
 
@@ -89,6 +92,31 @@ class S3Store:
                 self._clients.forget(client)
             raise
 
+    def put_latest(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Put a picture in the place of the one that is there, also with ``create_only``; caches are to ask again.
+
+        Raises:
+            StorageFailure: it was not stored, or it is not known to be.
+        """
+        self._put(self._clients.get(), key, body, metadata, replaces=True)
+
+    def latest_captured_at(self, key: str) -> datetime | None:
+        """When the picture that is there was captured, by its metadata; None if there is none.
+
+        Raises:
+            StorageFailure: it cannot be asked for, or somebody else wrote it.
+        """
+        client = self._clients.get()
+        answer = self._exchange(client, "HEAD", key, b"", {})
+        if answer.status == _MISSING:
+            return None
+        if answer.status != _OK:
+            raise self._tellings.refused(answer, self._skew.seconds)
+        metadata = {name.removeprefix(_METADATA): value for name, value in answer.headers.items()}
+        if (found := captured_at_in(metadata)) is None:
+            raise unknown_time(key)
+        return found
+
     def check(self, key: str) -> None:
         """Nothing to refuse: what ``format_object_key`` makes is a key of S3."""
 
@@ -101,21 +129,31 @@ class S3Store:
         """Close the connections; the next ``put`` would make new ones."""
         self._clients.close()
 
-    def _put(self, client: _Client, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
-        wanted = self._digests.headers(key, body)
+    def _put(
+        self, client: _Client, key: str, body: bytes, metadata: Mapping[str, str], *, replaces: bool = False
+    ) -> None:
+        wanted = self._digests.headers(key, body, replaces=replaces)
         wanted.update((f"{_METADATA}{name}", value) for name, value in metadata.items())
-        try:
-            answer = client.pool.exchange(client.request(key, body, wanted, self._clock()))
-        except UnansweredError as error:
-            raise self._tellings.unanswered(error) from error
-        except (BotoCoreError, ClientError, OSError) as error:
-            raise self._tellings.not_ready(error) from error
-        self._skew.heard(answer.headers.get("date"))
+        wanted["content-type"] = _CONTENT_TYPE
+        if replaces:
+            wanted["cache-control"] = "no-cache"
+        answer = self._exchange(client, "PUT", key, body, wanted)
         if answer.status == _EXISTS and "if-none-match" in wanted:
             return  # an attempt whose answer was lost has stored it
         if answer.status != _OK:
             raise self._tellings.refused(answer, self._skew.seconds)
         self._verify(key, body, answer)
+
+    def _exchange(self, client: _Client, method: str, key: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        try:
+            request = client.request(method, key, body, headers, self._clock())
+            answer = client.pool.exchange(request, has_body=method != "HEAD")
+        except UnansweredError as error:
+            raise self._tellings.unanswered(error) from error
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise self._tellings.not_ready(error) from error
+        self._skew.heard(answer.headers.get("date"))
+        return answer
 
     def _verify(self, key: str, body: bytes, answer: Answer) -> None:
         if (wrong := self._digests.mismatch(key, body, answer.headers)) is not None:
@@ -136,14 +174,14 @@ class _Client:
     signer: Signer
     pool: ConnectionPool
 
-    def request(self, key: str, body: bytes, headers: dict[str, str], now_s: float) -> bytes:
+    def request(self, method: str, key: str, body: bytes, headers: Mapping[str, str], now_s: float) -> bytes:
         """Write a whole signed request."""
         route = self.destination.route
         path = self.destination.path + quote(key, safe="/~")
         signed = self.signer.sign(
-            "PUT",
+            method,
             path,
-            {"content-type": _CONTENT_TYPE, "host": self.host, **headers},
+            {"host": self.host, **headers},
             sha256=hashlib.sha256(body).hexdigest(),
             keys=self.destination.keys(),
             now_s=now_s,
@@ -152,7 +190,7 @@ class _Client:
             path = f"{route.url}{path}"
             signed.update(route.proxy_headers())
         lines = "".join([f"{name}: {value}\r\n" for name, value in signed.items()])
-        return f"PUT {path} HTTP/1.1\r\ncontent-length: {len(body)}\r\n{lines}\r\n".encode() + body
+        return f"{method} {path} HTTP/1.1\r\ncontent-length: {len(body)}\r\n{lines}\r\n".encode() + body
 
     def close(self) -> None:
         self.pool.close()
