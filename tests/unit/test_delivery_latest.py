@@ -11,7 +11,7 @@ from stillcast.delivery import Delivery
 from stillcast.delivery.latest import _HUNG_S
 from stillcast.naming import latest_key_of
 from stillcast.spool import Spool, SpoolItem, State
-from support.delivering import LONG_S, Clock, Run, put_and_offer, run_fixture, spool_fixture  # noqa: F401
+from support.delivering import LONG_S, Clock, Run, after, run_fixture, spool_fixture  # noqa: F401
 from support.fakes import DESTINATION, ITEM, PASSING, FakeNotifier, FakeStore, failure
 from support.stills import START, make_still, put, wait_until
 
@@ -74,19 +74,17 @@ def test_an_older_still_that_is_stored_later_is_left_out(spool: Spool, run: Run)
 
 
 def test_a_backlog_that_comes_after_live_stills_does_not_bring_the_past_back(spool: Spool, run: Run) -> None:
-    held = threading.Event()
-    store = FakeStore(lambda key: failure(PASSING) if not held.is_set() else None)
+    gate = threading.Event()
+    store = FakeStore(after(gate.wait))
     items = [put(spool, make_still(number)) for number in range(20)]
-    clock = Clock()
-    delivery = started(run, store, loop_factory=clock.loop)
+    delivery = started(run, store, store_workers=1)
+    wait_until(lambda: store.puts, "the first put")
     live = offer(spool, delivery, 100)
-    wait_until(lambda: live.object_key in store.puts)
-    held.set()
-    clock.step_until(delivery, lambda: delivery.stats().stored == 21)
+    gate.set()
     assert delivery.flush(LONG_S)
-    assert moments(store) == sorted(moments(store))
-    assert second(store.latest[KEY][1]) == 100
-    assert len(store.objects) == len(items) + 1
+    assert store.puts[:2] == [items[0].object_key, live.object_key]
+    assert len(store.puts) == 21
+    assert moments(store) == [0, 100]
 
 
 def test_of_one_feed_one_upload_runs_at_a_time_and_what_came_meanwhile_is_put_once(spool: Spool, run: Run) -> None:
