@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
@@ -32,7 +32,7 @@ def sections() -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {}
     for name, field in AgentConfig.model_fields.items():
         many = get_args(field.annotation)
-        found[f"[[{name}]]" if many else f"[{name}]"] = many[0] if many else field.annotation
+        found[f"[[{name}]]" if many else f"[{name}]"] = cast("type[BaseModel]", many[0] if many else field.annotation)
     return found
 
 

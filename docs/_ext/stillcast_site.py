@@ -21,7 +21,10 @@ _MADE_HERE = frozenset(
 # Compiled, so that the types of their arguments stand in the stub alone.
 _NATIVE = {"stillcast.Frame": "__init__", "stillcast.Frame.from_array": "from_array"}
 # Type variables and aliases of the code, and what they stand for.
-_SPELT_OUT = {"_Listener": "~collections.abc.Callable[[~stillcast.Still], object]", "_Plane": "~collections.abc.Buffer | ~numpy.ndarray"}
+_SPELT_OUT = {
+    "_Listener": "~collections.abc.Callable[[~stillcast.Still], object]",
+    "_Plane": "~collections.abc.Buffer | ~numpy.ndarray",
+}
 
 
 class Settings(SphinxDirective):
