@@ -11,7 +11,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "stillcast"
-author = "the authors of stillcast"
 version = release = version_of("stillcast")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "stillcast_site"]
@@ -48,10 +47,11 @@ nitpick_ignore_regex = [
     ("py:class", r"stillcast\.config\..*"),
 ]
 
-smartquotes = False  # quotes are part of what is to be typed
+smartquotes_action = "D"  # dashes only: quotes are part of what is to be typed
 
 html_theme = "furo"
 html_title = f"stillcast {version}"
 html_extra_path = ["_root"]  # index.html of the site, which leads to docs/index.html
 html_copy_source = False
+html_show_copyright = False
 html_show_sourcelink = False

@@ -39,6 +39,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
     app.add_directive("settings", Settings)
     app.connect("autodoc-process-signature", _signature)
+    app.connect("autodoc-process-docstring", _types_beside_names, priority=600)  # after napoleon's 500
     return {"parallel_read_safe": True}
 
 
@@ -52,6 +53,21 @@ def _signature(
     if name in _NATIVE:
         arguments = _arguments_of_frame(_NATIVE[name])
     return _spelt_out(arguments), _spelt_out(returned or "")
+
+
+def _types_beside_names(
+    _app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]
+) -> None:
+    """Move the type of an attribute from below its description, where napoleon puts it, to behind its name."""
+    name_at = 0
+    for at, line in enumerate(list(lines)):
+        if line.startswith(".. attribute:: "):
+            name_at = at
+        elif line.startswith("   :type: "):
+            kind = re.sub(r"[\w.]+\.\w", r"~\g<0>", line.removeprefix("   :type: "))  # without its module
+            lines[name_at] += f"\n   :type: {kind}"
+            lines[at] = ""
+    lines[:] = "\n".join(lines).split("\n")
 
 
 def _arguments_of_frame(function: str) -> str:
