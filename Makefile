@@ -11,7 +11,7 @@ SECONDS ?= 300
 TABLE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test portability identity fuzz faults check bench bench-quick bench-instructions bench-hosts bench-feeds clean
+.PHONY: help demo test portability identity fuzz faults check docs bench bench-quick bench-instructions bench-hosts bench-feeds clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -47,13 +47,16 @@ fuzz: ## Fuzz our JPEG encoder against libjpeg-turbo; SECONDS=300
 faults: $(VENV)/.test ## Run the long fault programme; prints the fault table, TABLE=docs/faults.md writes it there
 	STILLCAST_FAULTS=long STILLCAST_FAULT_TABLE=$(TABLE) $(BIN)/python -m pytest tests/faults --timeout 900 $(ARGS)
 
-check: $(VENV)/.check ## Lint, types, formats, layers
+check: $(VENV)/.check docs ## Lint, types, formats, layers, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/stubtest stillcast._native --allowlist tools/stubtest-allowlist
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
+
+docs: $(VENV)/.check ## Build the site from README, docs/ and docstrings: build/docs/index.html; warnings are errors
+	$(BIN)/python -m sphinx -q -n -W --keep-going -E -d build/doctrees -c docs . build/docs
 
 bench: bench-cpp ## Measure beside the peers, 14 minutes: benchmarks/results/report.md; ARGS="--only 4K --resume"
 	$(BENCH) -m pytest $(CASES) $(COLUMNS)

@@ -184,7 +184,7 @@ def check_prefix(prefix: object, *, name: str = "prefix") -> list[str]:
         The problems, each with name, value and way out; empty if the prefix is good.
     """
     if not isinstance(prefix, list | tuple):
-        return [f'{name}: {shown(prefix)} is not an array: use one of strings, as ["directory1", "directory2"]']
+        return [f'{name}: {shown(prefix)} is not an array: use an array of strings, as ["directory1", "directory2"]']
     problems = [
         f"{name}[{index}]: {shown(part)} {wrong}"
         # More parts than this are too many characters in any case.

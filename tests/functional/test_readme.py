@@ -1,14 +1,12 @@
-"""What the README shows works as it stands there."""
+"""The README says of the settings what they are; test_documents.py runs its code."""
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import stillcast
@@ -31,25 +29,8 @@ def table_keys() -> Iterator[str]:
         yield from (f"{section}.{name.split('.')[-1]}" for name in names)
 
 
-@pytest.fixture(autouse=True)
-def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of the README, with a directory for a store, as ``stillcast.toml`` in the current directory."""
+def test_the_settings_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clear_environment(monkeypatch, home=tmp_path)
-    monkeypatch.chdir(tmp_path)
-    file = tmp_path / "stillcast.toml"
-    file.write_text(f'[storage]\nurl = "{(tmp_path / "stills").as_uri()}"\n')
-    return file
-
-
-def test_the_embedding_code_runs_and_stores_a_still(tmp_path: Path) -> None:
-    names: dict[str, object] = {"host": [np.full((90, 160, 3), level, np.uint8) for level in range(50)]}
-    exec(block("python"), names)
-    still = names["still"]
-    assert isinstance(still, stillcast.Still)
-    assert (tmp_path / "stills" / still.object_key).read_bytes() == still.jpeg
-
-
-def test_the_settings_load(tmp_path: Path) -> None:
     secret = write_secret(tmp_path / "secret", "of the README")
     text = block("toml").replace("/etc/stillcast/secret", str(secret))
     (tmp_path / "whole.toml").write_text(text)
@@ -72,8 +53,3 @@ def test_the_table_of_settings_names_every_setting_and_no_other() -> None:
     files.add("callback.secret_file")
     assert all(name.split(".")[1] in README for name in files)
     assert told == known - files
-
-
-def test_the_policy_lets_put_and_nothing_else() -> None:
-    statement = json.loads(block("json"))["Statement"]
-    assert [part["Action"] for part in statement] == ["s3:PutObject"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aioice.ice
 import numpy as np
@@ -12,8 +14,11 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, VideoStreamTrack
 from aiortc.contrib.media import MediaPlayer, MediaRelay
 
+import stillcast
 from stillcast.hosts import aiortc
+from support.agents import settings
 from support.clips import clip
+from support.examples import EXAMPLES
 from support.host_frames import StillSink, picture
 from support.loops import on_a_loop, until
 
@@ -25,12 +30,12 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def peers(
-    sent: MediaStreamTrack, on_track: Callable[[MediaStreamTrack], None]
+    sent: MediaStreamTrack, watch: Callable[[RTCPeerConnection], object]
 ) -> AsyncIterator[RTCPeerConnection]:
-    """Two connected peers; gives the one that sends."""
+    """Two connected peers; gives the one that sends. The other is given to ``watch`` before it answers."""
     sender, receiver = RTCPeerConnection(), RTCPeerConnection()
     sender.addTrack(sent)
-    receiver.on("track", on_track)
+    watch(receiver)
     try:
         await sender.setLocalDescription(await sender.createOffer())
         await receiver.setRemoteDescription(sender.localDescription)
@@ -46,7 +51,11 @@ async def peers(
 async def test_stills_of_a_peer_show_what_it_sends_and_its_feed_closes_when_it_hangs_up():
     player = MediaPlayer(str(clip("bigbuckbunny")), loop=True)
     sink, watched = StillSink(), []
-    async with peers(player.video, lambda track: watched.append(aiortc.Stills(sink, track))) as sender:
+
+    def on_track(track: MediaStreamTrack) -> None:
+        watched.append(aiortc.Stills(sink, track))
+
+    async with peers(player.video, lambda receiver: receiver.on("track", on_track)) as sender:
         await until(lambda: len(sink.stills) >= 3)
         assert not sink.closed
         await sender.close()
@@ -73,7 +82,7 @@ async def test_the_hosts_own_reader_gets_every_frame_beside_the_stills():
         aiortc.Stills(sink, track, relay=relay)
         tasks.append(asyncio.ensure_future(read(relay.subscribe(track))))
 
-    async with peers(VideoStreamTrack(), on_track):
+    async with peers(VideoStreamTrack(), lambda receiver: receiver.on("track", on_track)):
         await until(lambda: len(own) >= 10)
         sink.wanted = True
         await until(lambda: len(sink.stills) >= 1)
@@ -97,3 +106,22 @@ async def test_closing_lets_go_of_a_track_that_sends_nothing():
         await stills.close()
         await stills.close()
         assert sink.closed
+
+
+def test_the_example_makes_stills_of_a_peer_until_it_hangs_up(tmp_path: Path):
+    watch = runpy.run_path(str(EXAMPLES / "aiortc_stills.py"))["watch"]
+
+    async def run(agent: stillcast.Agent) -> None:
+        player = MediaPlayer(str(clip("bigbuckbunny")), loop=True)
+        async with peers(player.video, lambda receiver: watch(receiver, agent, "lobby", "91")) as sender:
+            await until(lambda: agent.stats().spooled >= 2)
+            await sender.close()
+            await until(lambda: agent.stats().feeds == 0)
+        player.video.stop()
+
+    told: list[stillcast.Still] = []
+    with stillcast.Agent(settings(tmp_path)) as agent:
+        agent.on_still(told.append)
+        asyncio.run(run(agent))
+    assert {(still.cname, still.uid) for still in told} == {("lobby", "91")}
+    assert all(still.luma_deviation > 20 for still in told)

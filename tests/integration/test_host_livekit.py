@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from livekit import api, rtc
 
+from stillcast import parse_object_key
 from stillcast.hosts import livekit
+from support.examples import example, stills, wait_for_stills
 from support.host_frames import StillSink, picture
 from support.loops import on_a_loop, until
 from support.streams import free_port, process, wait_for_port
@@ -145,3 +147,16 @@ async def test_a_muted_track_keeps_its_feed_and_goes_on_when_it_is_heard_again(u
         await until(lambda: feeds.stills("ada") > muted + 2)
         assert len(feeds.of["lobby", "ada"]) == 1
         await stills.close()
+
+
+def test_the_example_makes_stills_of_a_participant(url: str, tmp_path: Path):
+    async def run() -> None:
+        with example("livekit_stills", url, token("stillcast"), home=tmp_path) as child:
+            async with publishing(url, "ada"):
+                await asyncio.to_thread(wait_for_stills, child, tmp_path)
+
+    asyncio.run(run())
+    keys = [
+        parse_object_key(path.relative_to(tmp_path / "share/stillcast/stills").as_posix()) for path in stills(tmp_path)
+    ]
+    assert {(key.cname, key.uid) for key in keys} == {("lobby", "ada")}

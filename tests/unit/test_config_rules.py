@@ -142,7 +142,7 @@ def test_a_leading_tilde_is_the_home_directory(tmp_path: Path):
         ("storage", "allow_http", "yes", '"yes": is not true or false'),
         ("storage", "addressing", "dns", '"dns": is not known: use "auto" or "path" or "virtual"'),
         ("storage", "ca_file", "/nowhere/ca.pem", '"/nowhere/ca.pem": is not there, or is no file'),
-        ("storage", "prefix", "dir", '"dir" is not an array: use one of strings, as ["directory1", "directory2"]'),
+        ("storage", "prefix", "dir", '"dir" is not an array: use an array of strings, as ["directory1", "directory2"]'),
         ("storage", "prefix", ["a" * 128], "has 129 characters with the slashes: use at most 128"),
         ("callback", "url", "ftp://h/", '"ftp://h/": is not a web address'),
         ("callback", "url", "", '"": is empty'),

@@ -20,10 +20,10 @@ class FeedConfig(Section):
     Attributes:
         cname: the channel, not empty.
         uid: the user, not empty.
-        interval: as ``CaptureConfig.interval``; None takes that.
-        max_size: as ``CaptureConfig.max_size``; None takes that.
-        quality: as ``CaptureConfig.quality``; None takes that.
-        extra_info: as ``CallbackConfig.extra_info``; None takes that.
+        interval: as ``capture.interval``; None takes that.
+        max_size: as ``capture.max_size``; None takes that.
+        quality: as ``capture.quality``; None takes that.
+        extra_info: as ``callback.extra_info``; None takes that.
     """
 
     cname: FilledText

@@ -96,17 +96,22 @@ class StorageConfig(Section):
     """Where stills end.
 
     Attributes:
-        url: ``s3://bucket`` or ``file:///absolute/path``.
+        url: ``s3://bucket`` or ``file:///absolute/path``; by default the directory ``stillcast/stills`` below
+            ``$XDG_DATA_HOME`` or ``~/.local/share``.
         region: of the bucket; None leaves it to boto3's own chain.
         endpoint: of an S3-compatible store; None means AWS.
         allow_http: let ``endpoint`` be http on a host that is not loopback.
-        addressing: how the bucket is named to the server.
+        addressing: how the bucket is named to the server, in the path or in the host's name; ``auto`` takes the path
+            where ``endpoint`` is set.
         ca_file: PEM file of the authorities to trust for ``endpoint``; None means the usual ones.
         prefix: the directories before the day in every object key.
         access_key: also when it came from ``access_key_file``; None leaves it to boto3's own chain.
-        secret_key: also when it came from ``secret_key_file``.
+        access_key_file: file that holds ``access_key``; its owner alone may write it, and others may not read it.
+        secret_key: also when it came from ``secret_key_file``; both keys or neither.
+        secret_key_file: file that holds ``secret_key``, as ``access_key_file``.
         session_token: of temporary credentials; also when it came from ``session_token_file``.
-        engine: what speaks to the bucket.
+        session_token_file: file that holds ``session_token``, as ``access_key_file``.
+        engine: what speaks to the bucket; ``obstore`` needs the extra of that name.
         verify_digest: hold the ETag or checksum of the store's answer against our own.
         create_only: ask the store never to replace an object (``If-None-Match: *``).
     """
@@ -222,6 +227,7 @@ class CallbackConfig(Section):
             Webhooks recommends.
         extra_info: goes out as ``callbackData``, 1,024 UTF-8 bytes at most.
         secret: Standard Webhooks secret, also when it came from ``secret_file``; None signs nothing.
+        secret_file: file that holds ``secret``; its owner alone may write it, and others may not read it.
         report_failures: tell of ticks without a still too.
         extended: send the still's facts too.
         ca_file: PEM file of the authorities to trust for ``url``; None means the usual ones.
@@ -270,7 +276,8 @@ class SpoolConfig(Section):
     """The durable local store between capture and upload.
 
     Attributes:
-        path: the spool's directory.
+        path: the spool's directory, on a local disk, for one agent; by default ``stillcast/spool`` below
+            ``$XDG_STATE_HOME`` or ``~/.local/state``.
         max_bytes: most bytes it may hold, at least 1 MiB.
         max_files: most stills it may hold, 1 to 100,000,000.
         max_age: seconds after which a still that nobody took is dropped, above 0.
