@@ -85,8 +85,14 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for key, field in _ordered(model):
         cells = (f"`{key}`", default(field), allowed(field), told[key])
-        yield "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"
+        yield "| " + " | ".join(map(_in_a_cell, cells)) + " |"
     yield ""
+
+
+def _in_a_cell(text: str) -> str:
+    """Keep ``|`` and ``<`` from being taken for markup; code between backticks is shown as it is."""
+    parts = re.split(r"(`+)", text.replace("|", "\\|"))  # prose, ticks, code, ticks, prose and so on
+    return "".join(part.replace("<", "&lt;") if index % 4 == 0 else part for index, part in enumerate(parts))
 
 
 def _ordered(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:

@@ -75,3 +75,8 @@ def test_a_size_or_time_as_default_is_one_that_the_file_takes(maker: ModuleType)
         field = SECTIONS["spool"].model_fields[key]
         text = maker.default(field).strip('`"')
         assert getattr(AgentConfig.load(spool={key: text}).spool, key) == field.default
+
+
+def test_code_is_shown_as_it_is_and_prose_is_no_markup(rows: dict[str, list[str]]) -> None:
+    assert "`<prefix>/latest/<cname>/<uid>.jpg`" in rows["capture.latest"][2]
+    assert all("<" not in re.sub(r"`+[^`]*`+", "", cell) for cells in rows.values() for cell in cells)
