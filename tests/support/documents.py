@@ -116,8 +116,9 @@ def _make(block: Block, arguments: list[str]) -> None:
 
 
 def _pip(block: Block, arguments: list[str]) -> None:
-    action, *requirements = arguments
-    ours, *others = map(Requirement, requirements)
+    action, *requirements = (each for each in arguments if each != "--editable")
+    # This project itself is `.` or its name.
+    ours, *others = (Requirement(re.sub(r"^\.", "stillcast", each)) for each in requirements)
     extras = _PROJECT["optional-dependencies"]
     assert (action, ours.name) == ("install", "stillcast")
     assert ours.extras <= extras.keys(), f"{block}: an extra that there is not"

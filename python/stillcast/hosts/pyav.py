@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import av
 import av.error
 import numpy as np
 
@@ -13,8 +14,6 @@ from stillcast.errors import FrameFormatError
 from stillcast.hosts.offering import FrameSink, OfferCounts, Offering
 
 if TYPE_CHECKING:
-    import av
-
     Plane = np.ndarray[Any, np.dtype[np.uint8]]
 
 # FFmpeg's pixel format -> stillcast's, with the bytes of a row of each plane as (bytes, pixels): a chroma plane of I420
@@ -90,6 +89,8 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
     Raises:
         FrameFormatError: sides that stillcast does not take, or a picture that FFmpeg cannot bring to main memory.
     """
+    if not isinstance(frame, av.VideoFrame):
+        raise FrameFormatError(f"frame: {type(frame).__name__}: is no av.VideoFrame: offer those of a video stream")
     known = _in_a_known_format(frame)
     name, rows = _LAYOUTS[known.format.name]
     return Frame(
