@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,11 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENCE_S = 60.0
+
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would the example.
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
@@ -26,7 +32,15 @@ def example(name: str, *arguments: str, home: Path) -> Iterator[subprocess.Popen
     }
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
     with (home / f"{name}.log").open("w") as log:
-        child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True)
+        child = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+            preexec_fn=_hear_ctrl_c,
+        )
         try:
             yield child
         finally:
