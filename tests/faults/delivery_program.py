@@ -13,14 +13,12 @@ from typing import Any
 
 from faults.spool_program import Journal, check_shelves
 from stillcast.agent.collector import Collector
-from stillcast.agent.feed import FeedFacts
-from stillcast.agent.history import History
 from stillcast.delivery import Delivery
 from stillcast.naming import parse_object_key
 from stillcast.spool import Spool
 from stillcast.stills import Still
 from stillcast.storage import DirectoryStore
-from support.fakes import FakeNotifier
+from support.fakes import FakeFeed, FakeNotifier
 from support.stills import make_spool
 
 PICTURES = 3
@@ -89,14 +87,7 @@ def _collector(spool: Spool, delivery: Delivery, journal: Journal) -> Collector:
     collector = Collector(
         Pictures(), spool, prefix=("a",), deliver=delivery.offer, report_missed=delivery.report_missed, tell=promise
     )
-    facts = FeedFacts(cname="lobby", uid="91", extra_info="")
-    feed: Any = SimpleNamespace(
-        facts=facts,
-        extra_info_at=lambda _pushed_ns: facts.extra_info,
-        retired=False,
-        history=History(),
-        interval_s=2.0,
-    )
+    feed: Any = FakeFeed()
     collector.add(0, feed)
     return collector
 

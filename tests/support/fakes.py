@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from random import Random
 
+from stillcast.agent.feed import FeedFacts
+from stillcast.agent.history import History
 from stillcast.callbacks import CallbackFailure, Named
 from stillcast.spool import SpoolItem
 from stillcast.storage import FailureKind, StorageFailure
@@ -25,6 +28,23 @@ def failure(kind: FailureKind, code: str = "Code", *, throttled: bool = False) -
 
 def slow_down() -> StorageFailure:
     return failure(PASSING, "SlowDown", throttled=True)
+
+
+class FakeFeed:
+    """What the collector sees of a feed."""
+
+    def __init__(self, uid: str = "91") -> None:
+        self.facts = FeedFacts(cname="lobby", uid=uid, extra_info="")
+        self.history = History()
+        self.interval_s = 2.0
+        self.retired = False
+        self.answer: Future[object] = Future()
+
+    def extra_info_at(self, pushed_ns: int) -> str:
+        return self.facts.extra_info
+
+    def answer_snapshots(self, answer: object) -> None:
+        self.answer.set_result(answer)
 
 
 class ManualLoop(asyncio.SelectorEventLoop):

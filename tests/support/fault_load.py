@@ -17,8 +17,6 @@ from typing import Any
 import av
 
 from stillcast.agent.collector import Collector
-from stillcast.agent.feed import FeedFacts
-from stillcast.agent.history import History
 from stillcast.callbacks import Notifier
 from stillcast.capture import Frame, encode_still
 from stillcast.config import AgentConfig
@@ -27,6 +25,7 @@ from stillcast.spool import Spool
 from stillcast.stills import EncodedStill, Still
 from stillcast.storage import open_store
 from support.clips import clip
+from support.fakes import FakeFeed
 
 _FEEDS = 50
 _TICKS_PER_S = 100  # of the kernel's CPU accounting (USER_HZ)
@@ -116,8 +115,7 @@ def load(config: AgentConfig, stills: Sequence[EncodedStill], rate: float) -> It
             tell=made.promise,
         )
         for number in range(_FEEDS):
-            facts = FeedFacts(cname="lobby", uid=str(number), extra_info="")
-            feed: Any = SimpleNamespace(facts=facts, retired=False, history=History(), interval_s=2.0)
+            feed: Any = FakeFeed(str(number))
             made.collector.add(number, feed)
         delivery.start()
         made.collector.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +11,8 @@ from typing import Any
 import pytest
 
 from stillcast.agent.collector import Collector
-from stillcast.agent.feed import FeedFacts
-from stillcast.agent.history import History
 from stillcast.errors import SpoolError
+from support.fakes import FakeFeed
 from support.stills import make_spool, wait_until
 
 UTC_NS = 1_700_000_000_123_999_999
@@ -58,21 +56,6 @@ class Source:
 
     def queued(self) -> int:
         return self.pictures.qsize()
-
-
-class FakeFeed:
-    def __init__(self) -> None:
-        self.facts = FeedFacts(cname="lobby", uid="91", extra_info="")
-        self.history = History()
-        self.interval_s = 2.0
-        self.retired = False
-        self.answer: Future[object] = Future()
-
-    def extra_info_at(self, pushed_ns: int) -> str:
-        return self.facts.extra_info
-
-    def answer_snapshots(self, answer: object) -> None:
-        self.answer.set_result(answer)
 
 
 class Rig:
