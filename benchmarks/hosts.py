@@ -114,6 +114,7 @@ def hosts(path: Path) -> Iterator[tuple[str, Host]]:
     yield "OpenCV, grabbing", _opencv(path)
     yield "GStreamer, test pictures", _gstreamer()
     yield "aiortc, a track", _aiortc(planes)
+    yield "LiveKit, frames at hand, without the SDK's stream", _livekit(planes)
     yield "Agora, frames at hand", _agora(planes)
     yield "picamera2, frames at hand", _picamera2(planes)
 
@@ -233,6 +234,21 @@ def _aiortc(planes: list[np.ndarray]) -> Host:
         return count
 
     return play
+
+
+def _livekit(planes: list[np.ndarray]) -> Host:
+    from livekit import rtc
+
+    from stillcast.hosts.livekit import frame_from_livekit
+    from stillcast.hosts.offering import Offering
+
+    frames = [rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, each.tobytes()) for each in planes]
+
+    def offer_to(sink: DueSink) -> Callable[[Any], object]:
+        offering = Offering(sink, "livekit")
+        return lambda frame: offering.offer(lambda: frame_from_livekit(frame))
+
+    return _at_hand(frames, offer_to)
 
 
 def _agora(planes: list[np.ndarray]) -> Host:
