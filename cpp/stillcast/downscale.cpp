@@ -96,7 +96,7 @@ void Downscaler::reserve(const FormatInfo& info, const Geometry& geometry) {
   int length = 0;
   for (int p = 0; p < info.planes; ++p) length = std::max(length, info.row_bytes(p, geometry.from.width));
   int overread = kRowPadding;
-  for (int i = 0; i < info.components && !short_weights_; ++i) {
+  for (int i = 0; i < info.components; ++i) {
     overread = std::max(overread, windows_[static_cast<size_t>(i)].overread());
   }
   for (auto& row : sums_) reserve_row(row, length + overread);

@@ -45,7 +45,8 @@ bool windows_fit(const AreaAxis& horizontal, const SampleLayout& layout, int gro
 // 0 if there is no number of groups that fits.
 int fitting_groups(const AreaAxis& horizontal, const SampleLayout& layout) noexcept {
   for (const int groups : {1, 2}) {
-    if (horizontal.taps() <= kTapsOfGroup * groups && windows_fit(horizontal, layout, groups, 16) &&
+    if (horizontal.taps() <= kTapsOfGroup * groups &&
+        windows_fit(horizontal, layout, groups, SourceWindows::kLeastBytes) &&
         windows_fit(horizontal, layout, groups, SourceWindows::kMostBytes)) {
       return groups;
     }

@@ -42,6 +42,7 @@ struct SourceWindows {
     return weights.data() + static_cast<size_t>(row_weight - 1) * indices.size();
   }
 
+  static constexpr int kLeastBytes = 16;  // of a window
   static constexpr int kMostBytes = 64;
   static constexpr int kMostTaps = 8;  // of a cell, along a row and in rows
 

@@ -239,11 +239,11 @@ void weigh_rows(const RowWindows& windows, const TwoRows& from, const std::array
 // Of kCount rows, or of any number if that is 0. kAlike says that all rows weigh 1.
 template <size_t kCount, bool kAlike>
 struct SourceSums {
-  SourceSums(const SourceWindows& of, const WeightedRows& from, int parts)
+  SourceSums(const SourceWindows& of, const WeightedRows& from, hn::Vec<SumTag> rounded_by)
       : windows(of),
         count(kCount == 0 ? static_cast<size_t>(from.count) : kCount),
         factor(hn::Set(WindowTag(), of.factor)),
-        start(hn::Set(SumTag(), (1 << (of.shift - 1)) / parts)) {
+        start(rounded_by) {
     for (size_t i = 0; i < count; ++i) {
       rows[i] = from.rows[i];
       weights[i] = of.weights_of(from.weights[i]);
@@ -278,7 +278,7 @@ struct SourceSums {
 template <int kGroups, size_t kCount, bool kAlike>
 HWY_INLINE void weigh_source_windows(const SourceWindows& windows, const WeightedRows& from, int16_t* to) {
   const WindowTag d;
-  const SourceSums<kCount, kAlike> sums{windows, from, kGroups};
+  const SourceSums<kCount, kAlike> sums{windows, from, rounding<kGroups>(windows.shift)};
   size_t window = 0;
   for (int cell = 0; cell < windows.cells; cell += static_cast<int>(hn::Lanes(d)), window += kWindowsAtOnce<kGroups>) {
     sums.prefetch(window, from.ahead);
