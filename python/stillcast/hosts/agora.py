@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from stillcast.capture import Frame
 from stillcast.errors import FrameFormatError, StillcastError
 from stillcast.hosts.offering import ClosingSink, Offering
-from stillcast.hosts.planes import plane
+from stillcast.hosts.planes import Plane, plane
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -120,7 +120,7 @@ def frame_from_agora(frame: AgoraFrame) -> Frame:
     )
 
 
-def _plane(buffer: Buffer | None, stride: int, row_bytes: int, rows: int, name: str):  # type: ignore[no-untyped-def]
+def _plane(buffer: Buffer | None, stride: int, row_bytes: int, rows: int, name: str) -> Plane:
     if buffer is None:
         raise FrameFormatError(f"frame: {name} is missing: the frame is in the memory of a graphics card, or empty")
     return plane(buffer, stride_bytes=stride, row_bytes=row_bytes, rows=rows, name=name)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, cast
+from functools import partial
+from typing import Final
 
 from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from stillcast.hosts.offering import ClosingSink, OfferCounts, Offering
 from stillcast.hosts.pyav import frame_from_av
-
-if TYPE_CHECKING:
-    import av
 
 _LOG: Final = logging.getLogger("stillcast.hosts")
 
@@ -55,8 +53,7 @@ class Stills:
     async def _run(self) -> None:
         try:
             while True:
-                frame = cast("av.VideoFrame", await self._proxy.recv())
-                self._offering.offer(lambda frame=frame: frame_from_av(frame))  # type: ignore[misc]
+                self._offering.offer(partial(frame_from_av, await self._proxy.recv()))
         except MediaStreamError:
             _LOG.info("%s: ended", self._name)
         finally:

@@ -1,27 +1,24 @@
 """GStreamer: an appsink of the host's, or a ready bin for its pipelines.
 
-Needs PyGObject with GStreamer 1.20 or newer, as ``python3-gst-1.0`` of Debian or ``gstreamer-bundle`` of PyPI bring it.
+Needs PyGObject, and GStreamer 1.20 or newer with its introspection: see docs/hosts/gstreamer.md.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Final
 
 import gi
+
+from stillcast.capture import Frame
+from stillcast.errors import FrameFormatError
+from stillcast.hosts.offering import FrameSink, OfferCounts, Offering
+from stillcast.hosts.planes import plane
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
 gi.require_version("GstVideo", "1.0")
 
-from gi.repository import Gst, GstApp, GstVideo  # noqa: E402
-
-from stillcast.capture import Frame  # noqa: E402
-from stillcast.errors import FrameFormatError  # noqa: E402
-from stillcast.hosts.offering import FrameSink, OfferCounts, Offering  # noqa: E402
-from stillcast.hosts.planes import plane  # noqa: E402
-
-_LOG: Final = logging.getLogger("stillcast.hosts")
+from gi.repository import Gst, GstApp, GstVideo  # noqa: E402  # its versions have to be said before
 
 # GStreamer's name -> stillcast's, the order of planes, and of each the bytes of a row as (bytes, pixels), and the lines
 # of the picture that a row serves.

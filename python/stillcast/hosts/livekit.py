@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from livekit import rtc
@@ -102,7 +103,7 @@ async def _watch(track: rtc.Track, feed: FrameSink, name: str) -> None:
     offering = Offering(feed, name)
     try:
         async for event in stream:
-            offering.offer(lambda event=event: frame_from_livekit(event.frame, event.rotation))  # type: ignore[misc]
+            offering.offer(partial(frame_from_livekit, event.frame, event.rotation))
     except Exception as error:  # of the SDK: the host's loop must not see it
         _LOG.warning("%s: ended: %s", name, error or type(error).__name__)
     finally:

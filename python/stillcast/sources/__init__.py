@@ -3,10 +3,11 @@
 Needs the extra ``video``; importing this package imports PyAV.
 """
 
+from stillcast.hosts.offering import FrameSink
 from stillcast.hosts.pyav import frame_from_av, pixel_aspect_of
 from stillcast.sources.locations import Location, SourceKind, locate
 from stillcast.sources.reader import Timeouts, VideoInfo, open_video
-from stillcast.sources.source import FrameSink, Source, SourceOptions, SourceState, SourceStats
+from stillcast.sources.source import Source, SourceOptions, SourceState, SourceStats
 
 __all__ = [
     "FrameSink",

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stillcast.backoff import Backoff
 from stillcast.errors import FrameFormatError, SourceError
+from stillcast.hosts.offering import FrameSink
 from stillcast.hosts.pyav import frame_from_av
 from stillcast.sources.faults import NeverPlayableError
 from stillcast.sources.keyframes import KeyFrames
@@ -21,24 +22,10 @@ from stillcast.sources.reader import ReadCounts, Timeouts, Video, VideoInfo, ope
 if TYPE_CHECKING:
     import av
 
-    from stillcast.capture import Frame
 
 _RETRY_CAP_S = 30.0
 # A stream that breaks sooner than this has not recovered: the back-off goes on growing.
 _STEADY_AFTER_S = 10.0
-
-
-class FrameSink(Protocol):
-    """Where the frames go: a ``stillcast.Feed``."""
-
-    @property
-    def wanted(self) -> bool:
-        """True if a still is due, so that making a frame is worth it."""
-        ...
-
-    def push(self, frame: Frame) -> bool:
-        """Take the newest frame; never blocks and never raises."""
-        ...
 
 
 class SourceState(StrEnum):
