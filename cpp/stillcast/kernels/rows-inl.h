@@ -81,11 +81,11 @@ HWY_INLINE void sum_pairs(const uint8_t* const* rows, const int16_t* weights, in
   const hn::Repartition<int8_t, decltype(d8)> di8;
   const int lanes = static_cast<int>(hn::Lanes(d));
   std::array<const uint8_t*, 2 * kPairs> row;
-  std::array<hn::Vec<decltype(di8)>, kPairs> weight;
+  hn::Vec<decltype(di8)> weight[kPairs];  // not std::array: its constructor is compiled without this instruction set
   for (int i = 0; i < 2 * kPairs; ++i) row[static_cast<size_t>(i)] = rows[std::min(i, count - 1)];
   for (int i = 0; i < kPairs; ++i) {
     const int below = 2 * i + 1 < count ? weights[2 * i + 1] : 0;
-    weight[static_cast<size_t>(i)] = hn::BitCast(di8, hn::Set(d, static_cast<int16_t>(weights[2 * i] + 256 * below)));
+    weight[i] = hn::BitCast(di8, hn::Set(d, static_cast<int16_t>(weights[2 * i] + 256 * below)));
   }
   const auto sum = [&](int x) {
     auto lower = hn::Zero(d);
