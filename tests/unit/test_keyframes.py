@@ -28,20 +28,33 @@ def stream(keys: KeyFrames, seconds: float, *, apart_s: float, start_s: float = 
 
 def test_key_frames_that_come_often_enough_suffice():
     keys = KeyFrames(interval_s=2.0)
-    assert stream(keys, 10, apart_s=2.0) == [0.0, 2.0, 4.0, 6.0, 8.0]
-    assert keys.skipped == 245
+    assert stream(keys, 10, apart_s=2.0) == [*(i / FPS for i in range(50)), 2.0, 4.0, 6.0, 8.0]
+    assert keys.skipped == 4 * 49
     assert keys.is_alone
     assert keys.news() == "a key frame every 2.0 s: of 50 frames 1 is decoded"
     assert keys.news() == ""
 
 
-def test_every_frame_is_decoded_from_the_first_key_frame_on_that_comes_too_late():
+def test_every_frame_is_decoded_where_key_frames_are_too_rare():
     keys = KeyFrames(interval_s=2.0)
-    decoded = stream(keys, 10, apart_s=4.0)
-    assert decoded[0] == 0.0
-    assert decoded[1:] == [i / FPS for i in range(100, 250)]
+    assert stream(keys, 10, apart_s=4.0) == [i / FPS for i in range(250)]
     assert not keys.is_alone
     assert keys.news() == "key frames 4.0 s apart, a still every 2 s: every frame is decoded"
+
+
+def test_every_frame_is_decoded_for_good_from_the_first_key_frame_on_that_comes_too_late():
+    keys = KeyFrames(interval_s=2.0)
+    stream(keys, 4, apart_s=2.0)
+    assert keys.is_alone
+    decoded = stream(keys, 20, apart_s=6.0, start_s=7.0)
+    assert decoded == [7.0 + i / FPS for i in range(500)]
+    assert stream(keys, 4, apart_s=1.0, start_s=27.0) == [27.0 + i / FPS for i in range(100)]
+
+
+def test_a_stream_with_one_key_frame_alone_is_decoded():
+    keys = KeyFrames(interval_s=2.0)
+    assert len(stream(keys, 6, apart_s=100.0)) == 150
+    assert keys.news() == ""
 
 
 def test_without_being_asked_every_frame_is_decoded():
@@ -54,8 +67,7 @@ def test_a_stream_that_was_opened_anew_is_not_measured_against_its_past():
     keys = KeyFrames(interval_s=2.0)
     stream(keys, 4, apart_s=2.0)
     keys.begin()
-    stream(keys, 4, apart_s=2.0, start_s=1000.0)
-    assert keys.is_alone
+    assert stream(keys, 4, apart_s=2.0, start_s=1000.0) == [*(1000.0 + i / FPS for i in range(50)), 1002.0]
 
 
 def coded(path: Path, codec: str, *, period: int, b_frames: int) -> Path:
@@ -89,7 +101,7 @@ def test_pictures_of_key_frames_are_those_of_a_whole_decode(codec: str, b_frames
     whole = pictures(path)
     keys = KeyFrames(interval_s=1.0)
     alone = pictures(path, keys)
-    assert list(alone) == [0.0, 0.48, 0.96, 1.44, 1.92]
-    assert keys.skipped == 55
+    assert list(alone) == [*(i / FPS for i in range(12)), 0.48, 0.96, 1.44, 1.92]
+    assert keys.skipped == 44
     for time, picture in alone.items():
         assert np.array_equal(picture, whole[time]), time

@@ -13,9 +13,10 @@ class KeyFrames:
     """Which packets of a stream are decoded. Used by the source's thread.
 
     Note [Key frames alone]: a still every two seconds of a stream with a key frame every two seconds needs no other
-    frame, and to decode is nearly all that such a stream costs. A still is then as old as its key frame, so where these
-    lie further apart than stills every frame is decoded, from the first key frame on that came too late. Then for good:
-    a stream that is decoded half of the time cannot be trusted to be in time.
+    frame, and to decode is nearly all that such a stream costs. How far they lie apart is known when the second one
+    comes; up to there every frame is decoded. A still is as old as its key frame, so where these lie further apart than
+    stills every frame is decoded from then on, and for good: a stream that is decoded half of the time cannot be
+    trusted to be in time.
 
     Attributes:
         interval_s: seconds between two stills; None decodes every frame.
@@ -26,17 +27,15 @@ class KeyFrames:
     interval_s: float | None = None
     skipped: int = 0
     is_alone: bool = False
+    _too_rare: bool = False
     _last_s: float | None = None
     _since: int = 0
     _said: str = ""
     _news: str = ""
 
-    def __post_init__(self) -> None:
-        self.is_alone = self.interval_s is not None
-
     def begin(self) -> None:
-        """Expect a stream that was opened anew: its clock may be another one."""
-        self._last_s = None
+        """Expect a stream that was opened anew: its clock may be another one, and its key frames too."""
+        self._last_s, self.is_alone = None, False
 
     def admits(self, *, is_key: bool, at_s: float) -> bool:
         """Whether the next packet is to be decoded.
@@ -45,14 +44,14 @@ class KeyFrames:
             is_key: whether it is a key frame's.
             at_s: its place on the stream's clock, in seconds.
         """
-        if self.interval_s is None or not self.is_alone:
+        if self.interval_s is None or self._too_rare:
             return True
         if is_key:
             self._look(at_s, self.interval_s)
             return True
-        self.skipped += 1
         self._since += 1
-        return False
+        self.skipped += self.is_alone
+        return not self.is_alone
 
     def news(self) -> str:
         """What is to be said of it since the last call; mostly nothing."""
@@ -63,6 +62,7 @@ class KeyFrames:
         if self._last_s is not None and at_s > self._last_s:
             apart_s = at_s - self._last_s
             self.is_alone = apart_s <= interval_s * _TOLERANCE
+            self._too_rare = not self.is_alone
             if self.is_alone:
                 self._say("alone", f"a key frame every {apart_s:.1f} s: of {self._since + 1} frames 1 is decoded")
             else:
