@@ -141,6 +141,42 @@ def test_what_the_store_does_not_say_of_rights_is_not_called_right(
     assert "is not known: s3:GetObject (status 500), s3:ListBucket (status 500), s3:DeleteObject (status 500)" in text
 
 
+LATEST = "latest/stillcast-check/canary.jpg"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "keys", "expected"),
+    [
+        ("newest0", {}, ("ok", f"wrote newest0/{LATEST} and read its time")),
+        ("newest1", PUTTER, ("warning", "to put and to read newest1/latest/* is what capture.latest needs")),
+    ],
+    ids=["all rights", "put alone"],
+)
+def test_the_place_of_newest_pictures_is_tried_where_they_are_kept(
+    store: S3Server, receiver: Receiver, tmp_path: Path, prefix: str, keys: dict[str, object], expected: tuple[str, str]
+) -> None:
+    changes = {"capture": {"latest": True}, "storage": {"prefix": [prefix], **keys}}
+    done = check(s3_settings(tmp_path, store, receiver.url, changes), "--json")
+    assert done.returncode == 0
+    steps = {step["step"]: step for step in json.loads(done.stdout)["steps"]}
+    assert tuple(steps) == (*STEPS[:4], "latest", *STEPS[4:])
+    status, text = expected
+    assert steps["latest"]["status"] == status
+    assert text in steps["latest"]["detail"]
+    assert f"{prefix}/{LATEST}" in store.all_keys(prefix)
+
+
+def test_the_place_of_newest_pictures_is_not_tried_where_no_still_can_be_stored(
+    store: S3Server, receiver: Receiver, tmp_path: Path
+) -> None:
+    wrong = {"capture": {"latest": True}, "storage": {"secret_key": WRONG_SECRET, "secret_key_file": None}}
+    told = json.loads(check(s3_settings(tmp_path, store, receiver.url, wrong), "--json").stdout)
+    assert [(step["step"], step["status"]) for step in told["steps"]][3:5] == [
+        ("store", "FAILED"),
+        ("latest", "skipped"),
+    ]
+
+
 def test_json_says_the_same_for_a_program(store: S3Server, receiver: Receiver, tmp_path: Path) -> None:
     wrong = {"storage": {"secret_key": WRONG_SECRET, "secret_key_file": None}}
     done = check(s3_settings(tmp_path, store, receiver.url, wrong), "--json")

@@ -21,11 +21,11 @@ from stillcast.cli.status import FAILED
 from stillcast.config import AgentConfig
 from stillcast.errors import StillcastError
 from stillcast.metrics import SKEW_S
-from stillcast.naming import format_object_key, new_sid
+from stillcast.naming import format_object_key, latest_key_of, new_sid
 from stillcast.redaction import without_secrets
 from stillcast.spool import SpoolItem
 from stillcast.stills import EncodedStill
-from stillcast.storage import StorageFailure, object_metadata, open_store
+from stillcast.storage import FailureKind, StorageFailure, object_metadata, open_store
 
 CANARY_CNAME = "stillcast-check"
 CANARY_UID = "canary"
@@ -37,7 +37,7 @@ class StepResult:
     """How one step went.
 
     Attributes:
-        step: ``settings``, ``encoder``, ``spool``, ``store``, ``callback`` or ``rights``.
+        step: ``settings``, ``encoder``, ``spool``, ``store``, ``latest`` where it is set, ``callback`` or ``rights``.
         status: ``ok``, ``warning``, ``FAILED`` or ``skipped``.
         detail: one line: what was done, or what is wrong and the way out.
         kind: of a failure of the store, as the delivery would take it: ``passing``, ``destination``, ``item``.
@@ -84,6 +84,10 @@ def _steps(config: AgentConfig, config_path: Path | None) -> Iterator[StepResult
     stored = _try("store", lambda: _store(config, item, still.jpeg))
     yield stored
     is_stored = stored.status != "FAILED"
+    if config.capture.latest and not is_stored:
+        yield _skipped("latest", "the canary is not in the store: nor will this one be")
+    elif config.capture.latest:
+        yield _try("latest", lambda: _latest(config, item, still.jpeg))
     if config.callback.url is None:
         yield _skipped("callback", "callback.url is not set: nobody is told of stills")
     elif not is_stored:
@@ -127,6 +131,24 @@ def _store(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> Told:
         behind = "behind" if skew_s > 0 else "ahead of"
         return "warning", f"{wrote}, but this clock is {abs(skew_s):.0f} s {behind} the store's: set it (NTP)"
     return "ok", wrote
+
+
+def _latest(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> Told:
+    key = latest_key_of(item.object_key)
+    store = open_store(config.storage)
+    try:
+        store.put_latest(key, jpeg, object_metadata(item))
+        found = store.latest_captured_at(key)
+    except StorageFailure as error:
+        if error.kind is FailureKind.PASSING:
+            raise
+        place = "/".join([*config.storage.prefix, "latest", "*"])
+        return "warning", f"{error}: to put and to read {place} is what capture.latest needs (see the README)"
+    finally:
+        store.close()
+    if found != item.captured_at:
+        return "warning", f"{key} has the time {found}, not the one just written: does somebody else write there?"
+    return "ok", f"wrote {key} and read its time"
 
 
 def _announce(config: AgentConfig, item: SpoolItem) -> Told:
