@@ -69,7 +69,7 @@ bench-quick: bench-cpp ## The figures that matter most, 2 minutes; the report go
 bench-instructions: bench-cpp ## Count instructions of a still, compare with those kept; ARGS=--check keeps nothing
 	$(BENCH) -m benchmarks.instructions $(ARGS)
 
-bench-hosts: $(VENV)/.bench ## Measure what adapters add to their hosts, 3 minutes: benchmarks/results/hosts.md
+bench-hosts: $(VENV)/.bench ## Measure what adapters add to their hosts, 12 minutes: benchmarks/results/hosts.md
 	$(BENCH) -m benchmarks.hosts $(ARGS)
 
 bench-feeds: bench-cpp ## Measure many feeds in one process, 5 minutes; ARGS=--quick takes one

@@ -1,8 +1,8 @@
 """What an adapter adds to its host: CPU of a frame with and without it, at 1080p, a still of every 60th frame.
 
 ``python -m benchmarks.hosts`` runs each host on the same frames, with and without its adapter, taking turns, as fast as
-they go; a still every 60 frames is one every 2 s at 30 frames a second. The adapter's cost includes the stills. What is
-compared is the CPU of the whole process.
+they go; a still every 60 frames is one every 2 s at 30 frames a second. LiveKit's room goes at its own speed, 30 frames
+a second. The adapter's cost includes the stills. What is compared is the CPU of the whole process.
 """
 
 from __future__ import annotations
@@ -24,37 +24,9 @@ from typing import Any
 import av
 import numpy as np
 
-from stillcast.capture import Frame, encode_still
+from benchmarks.host_sinks import FPS, HEIGHT, WIDTH, DueSink, Host
 from support.clips import clip
-
-DUE_EVERY = 60
-FPS = 30
-WIDTH, HEIGHT = 1920, 1080
-
-
-class DueSink:
-    """A feed that is due once in 60 frames, and makes the still at once."""
-
-    def __init__(self) -> None:
-        self._asked = 0
-        self.stills = 0
-
-    @property
-    def wanted(self) -> bool:
-        self._asked += 1
-        return self._asked % DUE_EVERY == 0
-
-    def push(self, frame: Frame) -> bool:
-        encode_still(frame)
-        self.stills += 1
-        return True
-
-    def close(self) -> None:
-        pass
-
-
-# A host plays all frames once, into a sink or into none, and says how many there were.
-Host = Callable[[DueSink | None], int]
+from support.livekit_room import SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +50,13 @@ def measure(name: str, host: Host, rounds: int) -> Cost:
     host(None), host(DueSink())
     alone, added, frames = [], [], 0
     for number in range(rounds):
-        spent = {}
-        for sink in (None, DueSink()) if number % 2 else (DueSink(), None):
+        spent, watching = {}, DueSink()
+        for sink in (None, watching) if number % 2 else (watching, None):
             begin = time.process_time()
             frames = host(sink)
             spent[sink is not None] = (time.process_time() - begin) / frames * 1e6
+        if set(watching.sizes) != {(WIDTH, HEIGHT)}:
+            raise SystemExit(f"{name}: stills are wanted of {WIDTH}x{HEIGHT}, got {watching.sizes}")
         alone.append(spent[False])
         added.append(spent[True] - spent[False])
     low, median, high = statistics.quantiles(added, n=4)
@@ -114,7 +88,13 @@ def hosts(path: Path) -> Iterator[tuple[str, Host]]:
     yield "OpenCV, grabbing", _opencv(path)
     yield "GStreamer, test pictures", _gstreamer()
     yield "aiortc, a track", _aiortc(planes)
-    yield "LiveKit, frames at hand, without the SDK's stream", _livekit(planes)
+    if SERVER.exists():
+        from benchmarks.livekit_host import room_hosts
+
+        with room_hosts(path) as rooms:
+            yield from rooms.items()
+    else:
+        print(f"LiveKit: left out, {SERVER} is not there")
     yield "Agora, frames at hand", _agora(planes)
     yield "picamera2, frames at hand", _picamera2(planes)
 
@@ -236,21 +216,6 @@ def _aiortc(planes: list[np.ndarray]) -> Host:
     return play
 
 
-def _livekit(planes: list[np.ndarray]) -> Host:
-    from livekit import rtc
-
-    from stillcast.hosts.livekit import frame_from_livekit
-    from stillcast.hosts.offering import Offering
-
-    frames = [rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, each.tobytes()) for each in planes]
-
-    def offer_to(sink: DueSink) -> Callable[[Any], object]:
-        offering = Offering(sink, "livekit")
-        return lambda frame: offering.offer(lambda: frame_from_livekit(frame))
-
-    return _at_hand(frames, offer_to)
-
-
 def _agora(planes: list[np.ndarray]) -> Host:
     from stillcast.hosts import agora
 
@@ -293,14 +258,19 @@ def table(costs: list[Cost]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--only", default="", help="hosts whose name has this; prints and keeps nothing")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
     costs = []
     with video() as path:
         for name, host in hosts(path):
+            if options.only not in name:
+                continue
             costs.append(measure(name, host, options.rounds))
             print(table(costs[-1:]).splitlines()[-1], flush=True)
+    if options.only:
+        return
     (options.out / "hosts.md").write_text(
         "# What adapters add to their hosts\n\nMade by `make bench-hosts`; do not edit. CPU of the process, 1080p, a"
         f" still of 640x360 of every 60th frame; quartiles of the rounds.\n\n{table(costs)}\n"

@@ -178,6 +178,7 @@ void bind_sampler(py::module_& module) {
   py::class_<Feed, std::shared_ptr<Feed>>(module, "Feed")
       .def("push", &push, py::arg("frame").none(true))
       .def_property_readonly("wanted", &Feed::wanted)
+      .def_property_readonly("due_in_ns", &Feed::due_in_ns)
       .def_property_readonly("in_child", &Feed::in_child)
       .def_property_readonly("id", &Feed::id)
       .def_property_readonly("retired", &Feed::retired)

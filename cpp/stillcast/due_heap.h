@@ -48,6 +48,8 @@ class DueHeap {
   [[nodiscard]] size_t size() const noexcept { return entries_.size(); }
   [[nodiscard]] const Entry& first() const noexcept { return entries_.front(); }
 
+  [[nodiscard]] int64_t due_ns(const HeapPlace& place) const noexcept { return entries_[place.index_].due_ns; }
+
   // There is room, and the item is in no heap.
   void put(Entry entry) {
     entries_.push_back(std::move(entry));

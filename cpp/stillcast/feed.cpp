@@ -12,6 +12,12 @@ Feed::~Feed() {
   if (Slot* slot = newest_.take()) let_go(slot);
 }
 
+std::optional<int64_t> Feed::due_in_ns() const noexcept {
+  if (in_child() || closed()) return std::nullopt;
+  if (wanted()) return 0;
+  return intake_->timers->next_ns(*this) - intake_->clock->monotonic_ns();
+}
+
 bool Feed::push(const FrameView& frame) noexcept {
   Gate gate = gate_.load(std::memory_order_relaxed);
   if (gate == Gate::kIdle) return false;

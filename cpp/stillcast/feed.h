@@ -47,6 +47,9 @@ class Feed : public std::enable_shared_from_this<Feed> {
   [[nodiscard]] bool wanted() const noexcept {
     return gate_.load(std::memory_order_relaxed) == Gate::kWanted && !in_child();
   }
+  // How long until a frame is wanted for a tick, as things stand: 0 while one is, less if a tick is about to be fired,
+  // none once the feed is closed.
+  [[nodiscard]] std::optional<int64_t> due_in_ns() const noexcept;
   // True if the frame was copied. Never blocks, allocates or throws; `frame` was checked by check_frame.
   bool push(const FrameView& frame) noexcept;
   // Counts a push that was not looked at because the feed is closed.

@@ -11,6 +11,7 @@ namespace stillcast {
 namespace {
 
 constexpr double kGoldenRatio = 0.6180339887498949;
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 int64_t phase_ns(uint64_t index, int64_t interval_ns) noexcept {
   const double turns = static_cast<double>(index) * kGoldenRatio;
@@ -64,6 +65,12 @@ int64_t Timers::next_ns() const noexcept {
   return next_locked();
 }
 
+int64_t Timers::next_ns(const Feed& feed) const noexcept {
+  const std::lock_guard lock(mutex_);
+  const HeapPlace& place = feed.timer_.place;
+  return place.in_heap() ? timers_.due_ns(place) : kNever;
+}
+
 size_t Timers::size() const noexcept {
   const std::lock_guard lock(mutex_);
   return timers_.size();
@@ -90,9 +97,7 @@ int64_t Timers::next_of(const Feed& feed, int64_t now_ns) const noexcept {
   return next_on_grid(origin_ns_ + phase_ns(feed.id(), interval_ns), interval_ns, now_ns);
 }
 
-int64_t Timers::next_locked() const noexcept {
-  return timers_.empty() ? std::numeric_limits<int64_t>::max() : timers_.first().due_ns;
-}
+int64_t Timers::next_locked() const noexcept { return timers_.empty() ? kNever : timers_.first().due_ns; }
 
 DueTick Timers::next_tick(int64_t now_ns) noexcept {
   const auto& first = timers_.first();

@@ -46,6 +46,8 @@ class Timers {
   [[nodiscard]] size_t take_due(int64_t now_ns, std::span<DueTick> ticks) noexcept;
   // The time of the next tick of all; the largest number if there is none.
   [[nodiscard]] int64_t next_ns() const noexcept;
+  // The same of one feed.
+  [[nodiscard]] int64_t next_ns(const Feed& feed) const noexcept;
 
   [[nodiscard]] size_t size() const noexcept;
   // Closes every feed; none ticks any more, and none is added.

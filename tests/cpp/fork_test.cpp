@@ -70,7 +70,7 @@ TEST_F(ForkTest, AChildWantsNothingAndTheParentGoesOn) {
   sampler_->start();
   EXPECT_TRUE(feed_->wanted());
   EXPECT_TRUE(in_forked_child([this] {
-    const bool refused = feed_->in_child() && !feed_->wanted() && !feed_->push(frame_.view());
+    const bool refused = feed_->in_child() && !feed_->wanted() && !feed_->due_in_ns() && !feed_->push(frame_.view());
     feed_->request_snapshot();
     return refused && !feed_->wanted() && feed_->last_still() == nullptr;
   }));

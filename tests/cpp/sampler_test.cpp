@@ -28,6 +28,28 @@ TEST_F(SamplerTest, AFeedIsWantedOnlyWhenItsTickIsDue) {
   EXPECT_TRUE(feed->wanted());
 }
 
+TEST_F(SamplerTest, AFeedTellsHowLongUntilItIsDue) {
+  const auto feed = open();
+  sampler_.step();
+  EXPECT_EQ(feed->due_in_ns(), 0);
+  show(*feed);
+  EXPECT_EQ(feed->due_in_ns(), 1000 * kNsPerMs);
+  tick_after(400);
+  EXPECT_EQ(feed->due_in_ns(), 600 * kNsPerMs);
+  feed->change({500 * kNsPerMs, {}});
+  EXPECT_EQ(feed->due_in_ns(), 100 * kNsPerMs);
+  clock_->advance_ms(130);
+  EXPECT_EQ(feed->due_in_ns(), -30 * kNsPerMs);
+  sampler_.step();
+  EXPECT_EQ(feed->due_in_ns(), 0);
+  show(*feed);
+  EXPECT_EQ(feed->due_in_ns(), 470 * kNsPerMs);
+  feed->request_snapshot();
+  EXPECT_EQ(feed->due_in_ns(), 0);
+  feed->close();
+  EXPECT_EQ(feed->due_in_ns(), std::nullopt);
+}
+
 TEST_F(SamplerTest, AStillCarriesItsFactsFromTheFrame) {
   const auto feed = open();
   sampler_.step();

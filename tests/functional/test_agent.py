@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 import time
 from datetime import datetime
@@ -130,6 +131,17 @@ def test_geometry_and_format_may_change_in_mid_stream(agent: stillcast.Agent) ->
             still = feed.snapshot(10)
         sizes.append((still.source_width, still.source_height))
     assert sizes == [(64, 36), (4096, 2160), (64, 36), (33, 99)]
+
+
+def test_a_feed_says_how_long_until_it_is_due(agent: stillcast.Agent) -> None:
+    feed = agent.open_feed("lobby", "91", interval=60.0)
+    wait_until(lambda: feed.wanted)
+    assert feed.due_in == 0.0
+    feed.push(GREY)
+    wait_until(lambda: not feed.wanted)
+    assert 0.0 < feed.due_in <= 60.0
+    feed.close()
+    assert feed.due_in == math.inf
 
 
 @pytest.mark.parametrize(

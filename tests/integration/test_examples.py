@@ -1,6 +1,6 @@
 """The examples as they stand, as programmes of their own: a still in the directory that the settings name.
 
-Those of aiortc and LiveKit run beside the peers and the server of their hosts' tests.
+Those of LiveKit run beside the server of their host's tests.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from stillcast import parse_object_key
 from support.clips import clip
-from support.examples import EXAMPLES, PATIENCE_S, example, stills, wait_for_stills
+from support.examples import EXAMPLES, PATIENCE_S, example, owners, stills, wait_for_stills
 from support.streams import free_port, http_server, publisher, rtmp_server
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def test_an_example_fits_on_a_screen(path: Path):
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*_stills.py")), ids=lambda path: path.stem)
+def test_the_example_of_an_adapter_fits_on_a_screen(path: Path):
     assert len(path.read_text().splitlines()) <= 25
 
 
@@ -27,9 +26,7 @@ def test_pyav_from_nginx_rtmp(tmp_path: Path):
         publisher(clip("bigbuckbunny"), ["-f", "flv", f"{server}/lobby"], tmp_path / "ffmpeg.log"),
         example("pyav_stills", f"{server}/lobby", home=tmp_path) as child,
     ):
-        wait_for_stills(child, tmp_path)
-    key = parse_object_key(stills(tmp_path)[0].relative_to(tmp_path / "share/stillcast/stills").as_posix())
-    assert (key.cname, key.uid) == ("lobby", "91")
+        assert set(wait_for_stills(child, tmp_path)) == {("lobby", "91")}
 
 
 def test_pyav_from_an_hls_list(tmp_path: Path):
@@ -47,6 +44,12 @@ def test_opencv_from_a_file(tmp_path: Path):
     with example("opencv_stills", str(clip("bigbuckbunny")), home=tmp_path) as child:
         assert child.wait(PATIENCE_S) == 0
     assert stills(tmp_path)
+
+
+def test_aiortc_from_a_peer_that_shows_a_file(tmp_path: Path):
+    with example("aiortc_stills", str(clip("bigbuckbunny")), home=tmp_path) as child:
+        assert child.wait(PATIENCE_S) == 0
+    assert owners(tmp_path)["lobby", "91"] > 5
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import runpy
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aioice.ice
 import numpy as np
@@ -14,11 +12,8 @@ import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, VideoStreamTrack
 from aiortc.contrib.media import MediaPlayer, MediaRelay
 
-import stillcast
 from stillcast.hosts import aiortc
-from support.agents import settings
 from support.clips import clip
-from support.examples import EXAMPLES
 from support.host_frames import StillSink, picture
 from support.loops import on_a_loop, until
 
@@ -106,22 +101,3 @@ async def test_closing_lets_go_of_a_track_that_sends_nothing():
         await stills.close()
         await stills.close()
         assert sink.closed
-
-
-def test_the_example_makes_stills_of_a_peer_until_it_hangs_up(tmp_path: Path):
-    watch = runpy.run_path(str(EXAMPLES / "aiortc_stills.py"))["watch"]
-
-    async def run(agent: stillcast.Agent) -> None:
-        player = MediaPlayer(str(clip("bigbuckbunny")), loop=True)
-        async with peers(player.video, lambda receiver: watch(receiver, agent, "lobby", "91")) as sender:
-            await until(lambda: agent.stats().spooled >= 2)
-            await sender.close()
-            await until(lambda: agent.stats().feeds == 0)
-        player.video.stop()
-
-    told: list[stillcast.Still] = []
-    with stillcast.Agent(settings(tmp_path)) as agent:
-        agent.on_still(told.append)
-        asyncio.run(run(agent))
-    assert {(still.cname, still.uid) for still in told} == {("lobby", "91")}
-    assert all(still.luma_deviation > 20 for still in told)

@@ -7,58 +7,46 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from livekit import api, rtc
+from livekit import rtc
 
-from stillcast import parse_object_key
 from stillcast.hosts import livekit
-from support.examples import example, stills, wait_for_stills
+from support.clips import clip
+from support.examples import example, wait_for_stills
 from support.host_frames import StillSink, picture
+from support.livekit_room import SERVER, livekit_server, token
 from support.loops import on_a_loop, until
-from support.streams import free_port, process, wait_for_port
 
-SERVER = Path(__file__).parents[2] / "build" / "livekit-server"
-KEY, SECRET = "devkey", "secret-of-a-test-that-is-long-enough"
 COLOURS = {"ada": (200, 30, 30), "bob": (30, 30, 200)}
 
 pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="build/livekit-server is not there: tools/livekit-server")
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("livekit")
-    port, tcp, udp = free_port(), free_port(), free_port()
-    settings = directory / "livekit.yaml"
-    settings.write_text(
-        f"port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\n"
-        f"rtc: {{tcp_port: {tcp}, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false,"
-        " enable_loopback_candidate: true, interfaces: {includes: [lo]}}\n"
-    )
-    with process([str(SERVER), "--config", str(settings)], directory / "log") as child:
-        wait_for_port(port, child, directory / "log")
-        yield f"ws://127.0.0.1:{port}"
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with livekit_server(tmp_path_factory.mktemp("livekit")) as variables:
+        yield variables
 
 
-def token(identity: str) -> str:
-    grants = api.VideoGrants(room_join=True, room="lobby")
-    made = api.AccessToken(KEY, SECRET).with_identity(identity).with_grants(grants).with_ttl(timedelta(minutes=5))
-    return made.to_jwt()
+@pytest.fixture
+def url(server: dict[str, str]) -> str:
+    return server["LIVEKIT_URL"]
 
 
 @dataclass
 class Feeds:
     """Opens feeds as an agent does, and keeps them all."""
 
+    wanted: bool = True
     of: dict[tuple[str, str], list[StillSink]] = field(default_factory=dict)
 
     def open_feed(self, cname: str, uid: str) -> StillSink:
-        sink = StillSink()
+        sink = StillSink(wanted=self.wanted)
         self.of.setdefault((cname, uid), []).append(sink)
         return sink
 
@@ -149,14 +137,45 @@ async def test_a_muted_track_keeps_its_feed_and_goes_on_when_it_is_heard_again(u
         await stills.close()
 
 
-def test_the_example_makes_stills_of_a_participant(url: str, tmp_path: Path):
-    async def run() -> None:
-        with example("livekit_stills", url, token("stillcast"), home=tmp_path) as child:
-            async with publishing(url, "ada"):
-                await asyncio.to_thread(wait_for_stills, child, tmp_path)
+@on_a_loop
+async def test_no_stream_is_open_while_no_still_is_due(url: str, monkeypatch: pytest.MonkeyPatch):
+    opened, closed = [], []
 
-    asyncio.run(run())
-    keys = [
-        parse_object_key(path.relative_to(tmp_path / "share/stillcast/stills").as_posix()) for path in stills(tmp_path)
-    ]
-    assert {(key.cname, key.uid) for key in keys} == {("lobby", "ada")}
+    class Stream(rtc.VideoStream):
+        def __init__(self, *args: object, **keywords: object) -> None:
+            super().__init__(*args, **keywords)
+            opened.append(self)
+
+        async def aclose(self) -> None:
+            await super().aclose()
+            closed.append(self)
+
+    monkeypatch.setattr(rtc, "VideoStream", Stream)
+    feeds = Feeds(wanted=False)
+    async with publishing(url, "ada"), joined(url, "stillcast") as room:
+        stills = livekit.RoomStills(feeds.open_feed, room)
+        await until(lambda: ("lobby", "ada") in feeds.of)
+        (sink,) = feeds.of["lobby", "ada"]
+        await asyncio.sleep(0.5)
+        assert opened == []
+        sink.wanted = True
+        await until(lambda: len(sink.stills) >= 3)
+        sink.wanted = False
+        await until(lambda: closed == opened)
+        taken = len(opened)
+        assert taken == len(sink.stills)
+        await asyncio.sleep(0.5)
+        assert len(opened) == taken
+        await stills.close()
+
+
+def test_the_example_makes_stills_of_participants(server: dict[str, str], tmp_path: Path):
+    with ExitStack() as running:
+        for name in ("ada", "bob"):
+            home = tmp_path / name
+            home.mkdir()
+            arguments = ("lobby", name, str(clip("bigbuckbunny")))
+            running.enter_context(example("livekit_publish", *arguments, home=home, variables=server))
+        child = running.enter_context(example("livekit_stills", "lobby", home=tmp_path, variables=server))
+        found = wait_for_stills(child, tmp_path, ("lobby", "ada"), ("lobby", "bob"))
+    assert len(found) == 2

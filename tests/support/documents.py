@@ -77,9 +77,9 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Split lines of a shell into commands, without comments, variables before them, and `&` behind them."""
+    """Split lines of a shell into commands, without comments, variables before them, `>` and `&` behind them."""
     for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
+        words = [word for word in shlex.split(line, comments=True) if not re.match(r"\d?>", word)]
         while words and re.fullmatch(r"\w+=.*", words[0]):
             words.pop(0)
         if words:
@@ -150,12 +150,28 @@ def _sleep(_block: Block, arguments: list[str]) -> None:
     assert float(seconds) > 0
 
 
+def _tool(block: Block, arguments: list[str]) -> None:
+    assert not arguments, f"{block}: its tools take nothing"
+
+
+def _server(block: Block, arguments: list[str]) -> None:
+    # Those that it was seen to take when the page was tried by hand.
+    assert set(arguments[::2]) <= {"--keys", "--bind", "--node-ip"}, f"{block}: not an option of the server"
+
+
+def _export(block: Block, arguments: list[str]) -> None:
+    assert all("=" in each for each in arguments), f"{block}: export of no value"
+
+
 _COMMANDS: dict[str, Callable[[Block, list[str]], None]] = {
     ".": _activate,
     "apt-get": _apt_get,
+    "build/livekit-server": _server,
+    "export": _export,
     "make": _make,
     "pip": _pip,
     "python": _python,
     "sleep": _sleep,
     "stillcast": _stillcast,
+    "tools/livekit-server": _tool,
 }

@@ -17,6 +17,7 @@ class StillSink:
     """Takes what an adapter pushes, as a feed would whose every frame is due."""
 
     wanted: bool = True
+    due_in: float = 0.04
     stills: list[EncodedStill] = field(default_factory=list)
     closed: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from concurrent.futures import Future
@@ -73,6 +74,15 @@ class Feed:
     def wanted(self) -> bool:
         """Whether ``push`` would take a frame now; one load. For hosts whose frames cost something to fetch."""
         return self._native.wanted
+
+    @property
+    def due_in(self) -> float:
+        """Seconds until a frame is wanted for the next tick: 0.0 while one is wanted, infinity once the feed is closed.
+
+        For hosts that can sleep so long. A snapshot or ``change`` may want one before.
+        """
+        due_in_ns = self._native.due_in_ns
+        return math.inf if due_in_ns is None else max(0.0, due_in_ns / 1e9)
 
     def change(
         self,

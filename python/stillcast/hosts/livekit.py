@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from livekit import rtc
 
 from stillcast.capture import Frame
 from stillcast.errors import FrameFormatError, StillcastError
-from stillcast.hosts.offering import ClosingSink, FrameSink, Offering
+from stillcast.hosts.offering import ClosingSink, Offering
 from stillcast.hosts.planes import Plane, plane
 
 _LOG: Final = logging.getLogger("stillcast.hosts")
@@ -29,6 +29,15 @@ _ROTATIONS: Final = {
 }
 
 
+class TimedSink(ClosingSink, Protocol):
+    """A feed that says when to look at it again."""
+
+    @property
+    def due_in(self) -> float:
+        """Seconds until a frame is wanted for the next tick."""
+        ...
+
+
 class RoomStills:
     """Stills of the video tracks of a room, as they come and go. Used on the room's event loop.
 
@@ -38,7 +47,7 @@ class RoomStills:
 
     def __init__(
         self,
-        open_feed: Callable[[str, str], ClosingSink],
+        open_feed: Callable[[str, str], TimedSink],
         room: rtc.Room,
         *,
         screens: bool = False,
@@ -97,15 +106,31 @@ class RoomStills:
             task.cancel()
 
 
-async def _watch(track: rtc.Track, feed: FrameSink, name: str) -> None:
-    # The newest frame only: the SDK's queue has no bound unless told.
-    stream = rtc.VideoStream(track, capacity=1)
+# Note [A stream only while a still is due]
+# The SDK copies every frame of an open stream for Python, 3 MB each at 1080p, whether anybody looks or not: that costs
+# a host more than four percent of a core a track. So a stream is opened when a still is due and closed with its first
+# frame; the track is decoded all the while, so that the next frame comes at once. Until then it sleeps: a feed says for
+# how long, but for snapshots, which ask without notice.
+_TICK_FIRES_S: Final = 0.005
+_SNAPSHOT_WAITS_S: Final = 0.5
+
+
+async def _watch(track: rtc.Track, feed: TimedSink, name: str) -> None:
     offering = Offering(feed, name)
     try:
-        async for event in stream:
-            offering.offer(partial(frame_from_livekit, event.frame, event.rotation))
+        while True:
+            if offering.wanted:
+                await _offer_next(track, offering)
+            await asyncio.sleep(min(max(feed.due_in, _TICK_FIRES_S), _SNAPSHOT_WAITS_S))
     except Exception as error:  # of the SDK: the host's loop must not see it
         _LOG.warning("%s: ended: %s", name, error or type(error).__name__)
+
+
+async def _offer_next(track: rtc.Track, offering: Offering) -> None:
+    stream = rtc.VideoStream(track, capacity=1)  # its queue has no bound unless told
+    try:
+        event = await anext(stream)
+        offering.offer(partial(frame_from_livekit, event.frame, event.rotation))
     finally:
         await stream.aclose()
 
