@@ -35,11 +35,11 @@ class DueSink:
 
 
 class ByTheClock:
-    """A feed that is due every 2 s, for a host that goes at its own speed."""
+    """A feed that is due every 2 s, first after one, for a host that goes at its own speed."""
 
     def __init__(self, sink: DueSink) -> None:
         self._sink = sink
-        self._due_s = 0.0
+        self._due_s = time.monotonic() + DUE_EVERY / FPS / 2
 
     @property
     def wanted(self) -> bool:
@@ -50,7 +50,7 @@ class ByTheClock:
         return self._due_s - time.monotonic()
 
     def push(self, frame: Frame) -> bool:
-        self._due_s = time.monotonic() + DUE_EVERY / FPS
+        self._due_s += DUE_EVERY / FPS
         return self._sink.push(frame)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from support.examples import example
 from support.livekit_room import ROOM, livekit_server, token
 
 WARM_S = 20.0  # before WebRTC sends as many pixels as it is given
-ROOM_S = 4.4  # of a round: the clip once
+ROOM_S = 4.0  # of a round: the clip once
 
 Watch = Callable[[rtc.Room, ByTheClock], Coroutine[Any, Any, None]]
 

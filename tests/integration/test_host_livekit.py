@@ -6,6 +6,7 @@ The server is Go's: `tools/livekit-server` builds it where Go is. Without it the
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -134,6 +135,18 @@ async def test_a_muted_track_keeps_its_feed_and_goes_on_when_it_is_heard_again(u
         publication.track.unmute()
         await until(lambda: feeds.stills("ada") > muted + 2)
         assert len(feeds.of["lobby", "ada"]) == 1
+        await stills.close()
+
+
+@on_a_loop
+async def test_a_feed_that_its_agent_has_closed_is_not_looked_at_again(url: str):
+    feeds = Feeds(wanted=False)
+    async with publishing(url, "ada"), joined(url, "stillcast") as room:
+        stills = livekit.RoomStills(feeds.open_feed, room)
+        await until(lambda: ("lobby", "ada") in feeds.of)
+        (sink,) = feeds.of["lobby", "ada"]
+        sink.due_in = math.inf
+        await until(lambda: sink.closed)
         await stills.close()
 
 

@@ -118,7 +118,8 @@ def run(
     """Capture from files, cameras and streams until stopped.
 
     It ends by itself when every source was a file and has ended. Sources may also stand in the file, as [[source]].
-    Each still is one line on stdout; the end says what became of every tick.
+    Shows a table of the feeds, or each still as a line on stdout where that is no terminal; the end says what became of
+    every tick.
     """
     with exit_status():
         from stillcast.cli.run import RunOptions, run_sources  # noqa: PLC0415

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
@@ -34,7 +35,7 @@ class TimedSink(ClosingSink, Protocol):
 
     @property
     def due_in(self) -> float:
-        """Seconds until a frame is wanted for the next tick."""
+        """Seconds until a frame is wanted for the next tick; infinity once it is closed."""
         ...
 
 
@@ -118,10 +119,10 @@ _SNAPSHOT_WAITS_S: Final = 0.5
 async def _watch(track: rtc.Track, feed: TimedSink, name: str) -> None:
     offering = Offering(feed, name)
     try:
-        while True:
+        while (due_in_s := feed.due_in) < math.inf:
+            await asyncio.sleep(min(max(due_in_s, _TICK_FIRES_S), _SNAPSHOT_WAITS_S))
             if offering.wanted:
                 await _offer_next(track, offering)
-            await asyncio.sleep(min(max(feed.due_in, _TICK_FIRES_S), _SNAPSHOT_WAITS_S))
     except Exception as error:  # of the SDK: the host's loop must not see it
         _LOG.warning("%s: ended: %s", name, error or type(error).__name__)
 
