@@ -12,7 +12,6 @@ import av.error
 from av.stream import Disposition
 
 from stillcast.errors import SourceError
-from stillcast.hosts.pyav import pixel_aspect_of
 from stillcast.sources.faults import HTTP_WAY_OUT, silence, source_error
 from stillcast.sources.keyframes import KeyFrames
 from stillcast.sources.locations import Location, SourceKind, check_file, problem
@@ -132,11 +131,6 @@ class Video:
             return self.duration_s is not None
         return self.location.kind in (SourceKind.FILE, SourceKind.LAVFI)
 
-    @property
-    def pixel_aspect(self) -> tuple[int, int]:
-        """Width and height of one pixel."""
-        return pixel_aspect_of(self.stream)
-
     def skip_to(self, start_s: float) -> None:
         """Go to the last key frame before a time, so that ``frames`` need not decode all that is before it."""
         self.container.seek(int(start_s * av.time_base))
@@ -205,8 +199,10 @@ class Video:
 
     # A decoder holds pictures back that later ones may have to overtake; a key frame alone waits for nothing.
     def _drained(self) -> list[av.VideoFrame]:
-        frames = self.stream.codec_context.decode(None)
-        self.stream.codec_context.flush_buffers()
+        try:
+            frames = self.stream.codec_context.decode(None)
+        finally:  # a damaged key frame may be found only here; without this the decoder would take no packet any more
+            self.stream.codec_context.flush_buffers()
         for frame in frames:
             frame.time_base = self.stream.time_base  # which only a packet of the stream would have given them
         return frames
