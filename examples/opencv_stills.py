@@ -8,6 +8,8 @@ import stillcast
 from stillcast.hosts import opencv
 
 capture = cv2.VideoCapture(sys.argv[1])
+if not capture.isOpened():
+    sys.exit(f"{sys.argv[1]}: OpenCV cannot open it")
 with stillcast.Agent(stillcast.AgentConfig.load()) as agent, agent.open_feed("lobby", "91") as feed:
     stills = opencv.Stills(feed)
     while stills.grab(capture):

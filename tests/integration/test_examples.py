@@ -58,3 +58,15 @@ def test_aiortc_from_a_peer_that_shows_a_file(tmp_path: Path):
 def test_gstreamer_from_test_pictures_and_from_a_file(source: str, tmp_path: Path):
     with example("gstreamer_stills", source, home=tmp_path) as child:
         wait_for_stills(child, tmp_path)
+
+
+def test_a_video_that_is_not_there_ends_an_example_with_a_word(tmp_path: Path):
+    for name, source in (
+        ("opencv_stills", "nowhere.mp4"),
+        ("gstreamer_stills", "uridecodebin uri=file:///nowhere.mp4"),
+    ):
+        with example(name, source, home=tmp_path) as child:
+            assert child.wait(PATIENCE_S) == 1
+        assert "Traceback" not in (tmp_path / f"{name}.log").read_text()
+    assert "nowhere.mp4: OpenCV cannot open it" in (tmp_path / "opencv_stills.log").read_text()
+    assert "Resource not found." in (tmp_path / "gstreamer_stills.log").read_text()

@@ -11,8 +11,9 @@ import pytest
 
 gi = pytest.importorskip("gi", reason="GStreamer for Python is not there: pip install gstreamer-bundle")
 
+from stillcast import FrameFormatError  # noqa: E402
 from stillcast.hosts import gstreamer  # noqa: E402
-from stillcast.hosts.gstreamer import Gst  # noqa: E402
+from stillcast.hosts.gstreamer import Gst, GstVideo  # noqa: E402
 from support.clips import clip, turned  # noqa: E402
 from support.host_frames import StillSink, picture  # noqa: E402
 
@@ -142,3 +143,104 @@ def test_a_format_that_is_not_known_is_refused_in_words(caplog: pytest.LogCaptur
     assert len(lines) == 1
     assert lines[0].startswith('camera: frames refused: frame: "video/x-raw')
     assert "put a videoconvert before the sink" in lines[0]
+
+
+def ends(pipeline: Gst.Pipeline) -> bool:
+    """Whether a pipeline comes to its end by itself."""
+    message = pipeline.get_bus().timed_pop_filtered(
+        round(PATIENCE_S) * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR
+    )
+    return message is not None and message.type == Gst.MessageType.EOS
+
+
+def test_a_pipeline_ends_after_its_stills_were_closed():
+    source = "videotestsrc num-buffers=50 ! video/x-raw,width=64,height=48 ! identity sleep-time=5000"
+    pipeline = Gst.parse_launch(f"{source} ! tee name=t ! queue ! appsink name=sink sync=false")
+    sink = StillSink()
+    branch = gstreamer.stills_bin(StillSink())
+    stills = gstreamer.Stills(sink, pipeline.get_by_name("sink"))
+    pipeline.add(branch)
+    pipeline.get_by_name("t").link(branch)
+    pipeline.set_state(Gst.State.PLAYING)
+    try:
+        until(lambda: len(sink.stills) >= 1)
+        stills.close()
+        branch.stills.close()
+        assert ends(pipeline)
+    finally:
+        pipeline.set_state(Gst.State.NULL)
+
+
+def test_the_turn_of_one_stream_is_not_that_of_the_next(tmp_path: Path):
+    pipeline = Gst.parse_launch("concat name=c ! videoconvert ! video/x-raw,format=I420 ! appsink name=sink sync=false")
+    sink = StillSink()
+    gstreamer.Stills(sink, pipeline.get_by_name("sink"))
+    for path in (turned(clip("bigbuckbunny"), tmp_path / "phone.mp4", 90), clip("bigbuckbunny")):
+        reader = Gst.parse_bin_from_description(f"filesrc location={path} ! qtdemux ! decodebin name=d", False)
+        pipeline.add(reader)
+        end = pipeline.get_by_name("c").request_pad_simple("sink_%u")
+
+        def link(_: Gst.Element, pad: Gst.Pad, reader: Gst.Bin = reader, end: Gst.Pad = end) -> None:
+            ghost = Gst.GhostPad.new("src", pad)
+            ghost.set_active(True)
+            reader.add_pad(ghost)
+            ghost.link(end)
+
+        reader.get_by_name("d").connect("pad-added", link)
+    pipeline.set_state(Gst.State.PLAYING)
+    try:
+        assert ends(pipeline)
+    finally:
+        pipeline.set_state(Gst.State.NULL)
+    shapes = [(still.width, still.height) for still in sink.stills]
+    assert (shapes[0], shapes[-1]) == ((720, 1280), (1280, 720))
+
+
+def test_who_comes_late_learns_how_the_stream_is_turned(tmp_path: Path):
+    path = turned(clip("bigbuckbunny"), tmp_path / "phone.mp4", 90)
+    slow = "identity sleep-time=30000 ! appsink name=sink sync=false max-buffers=1 drop=true"
+    pipeline = Gst.parse_launch(
+        f"filesrc location={path} ! qtdemux ! decodebin ! videoconvert ! video/x-raw,format=I420 ! {slow}"
+    )
+    pipeline.set_state(Gst.State.PLAYING)
+    try:
+        assert pipeline.get_state(round(PATIENCE_S) * Gst.SECOND)[0] == Gst.StateChangeReturn.SUCCESS
+        sink = StillSink()
+        gstreamer.Stills(sink, pipeline.get_by_name("sink"))
+        until(lambda: len(sink.stills) >= 1)
+    finally:
+        pipeline.set_state(Gst.State.NULL)
+    assert (sink.stills[0].width, sink.stills[0].height) == (720, 1280)
+
+
+def test_rows_that_lie_from_the_last_to_the_first_come_upright():
+    width, height = 64, 48
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[: height // 2, :, 2] = 200  # red above, in BGRx
+    buffer = Gst.Buffer.new_wrapped(pixels[::-1].tobytes())
+    first_row, stride = width * 4 * (height - 1), -width * 4
+    GstVideo.buffer_add_video_meta_full(
+        buffer,
+        GstVideo.VideoFrameFlags.NONE,
+        GstVideo.VideoFormat.BGRX,
+        width,
+        height,
+        1,
+        [first_row, 0, 0, 0],
+        [stride, 0, 0, 0],
+    )
+    caps = Gst.Caps.from_string(f"video/x-raw,format=BGRx,width={width},height={height},framerate=25/1")
+    ok, memory = buffer.map(Gst.MapFlags.READ)
+    assert ok
+    sink = StillSink()
+    sink.push(gstreamer.frame_from_memory(memory.data, caps, buffer))
+    buffer.unmap(memory)
+    above, below = picture(sink.stills[0])[5, 5], picture(sink.stills[0])[-5, 5]
+    assert (abs(above - [200, 0, 0]) < 8).all()
+    assert (below < 8).all()
+
+
+def test_an_empty_buffer_is_refused_in_words():
+    caps = Gst.Caps.from_string("video/x-raw,format=I420,width=64,height=48,framerate=25/1")
+    with pytest.raises(FrameFormatError, match="buffer is empty"):
+        gstreamer.frame_from_memory([], caps, Gst.Buffer.new())

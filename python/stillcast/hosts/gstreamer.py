@@ -5,6 +5,8 @@ Needs PyGObject, and GStreamer 1.20 or newer with its introspection: see docs/ho
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any, Final
 
 import gi
@@ -53,8 +55,8 @@ _ORIENTATIONS: Final = {"rotate-0": 0, "rotate-90": 90, "rotate-180": 180, "rota
 class Stills:
     """Stills of what reaches an appsink. Frames come on GStreamer's streaming thread.
 
-    The sink is set to keep the newest buffer only and not to hold the pipeline: ``max-buffers=1 drop=true``. Every
-    buffer is taken off it at once, and mapped only when a still is due.
+    The sink is set to keep the newest buffer only and not to hold the pipeline: ``max-buffers=1 drop=true
+    wait-on-eos=false``. Every buffer is taken off it at once, and mapped only when a still is due.
     """
 
     def __init__(self, feed: FrameSink, appsink: GstApp.AppSink, *, name: str = "") -> None:
@@ -68,11 +70,13 @@ class Stills:
         self._offering = Offering(feed, name or appsink.get_name())
         self._appsink = appsink
         self._rotation = 0
-        for key, value in {"max-buffers": 1, "drop": True, "emit-signals": True}.items():
+        for key, value in {"max-buffers": 1, "drop": True, "wait-on-eos": False, "emit-signals": True}.items():
             appsink.set_property(key, value)
         self._handler = appsink.connect("new-sample", self._on_sample)
         pad = appsink.get_static_pad("sink")
         self._probe = pad.add_probe(Gst.PadProbeType.EVENT_DOWNSTREAM, self._on_event)
+        for event in _tags_of(pad):
+            self._look_at(event)
 
     @property
     def counts(self) -> OfferCounts:
@@ -93,14 +97,27 @@ class Stills:
             _offer(self._offering, sample, self._rotation)
         return Gst.FlowReturn.OK
 
-    # Rotation is a tag of the stream, not of its frames.
     def _on_event(self, _pad: Gst.Pad, info: Gst.PadProbeInfo) -> Gst.PadProbeReturn:
-        event = info.get_event()
+        self._look_at(info.get_event())
+        return Gst.PadProbeReturn.OK
+
+    # Rotation is a tag of the stream, not of its frames.
+    def _look_at(self, event: Gst.Event) -> None:
+        if event.type == Gst.EventType.STREAM_START:
+            self._rotation = 0
         if event.type == Gst.EventType.TAG:
             found, orientation = event.parse_tag().get_string(Gst.TAG_IMAGE_ORIENTATION)
             if found:
                 self._rotation = _ORIENTATIONS.get(orientation, 0)
-        return Gst.PadProbeReturn.OK
+
+
+def _tags_of(pad: Gst.Pad) -> Iterator[Gst.Event]:
+    """Find the tags of the stream that runs through a pad already."""
+    for index in count():
+        event = pad.get_sticky_event(Gst.EventType.TAG, index)
+        if event is None:
+            return
+        yield event
 
 
 def stills_bin(feed: FrameSink, *, name: str = "stillcast") -> Gst.Bin:
@@ -168,18 +185,20 @@ def frame_from_memory(memory: Any, caps: Gst.Caps, buffer: Gst.Buffer, *, rotati
     if info is None or info.finfo.name not in _LAYOUTS:
         raise FrameFormatError(f'frame: "{caps.to_string()}" is none of {CAPS}: put a videoconvert before the sink')
     format_name, order, shapes = _LAYOUTS[info.finfo.name]
+    if len(memory) == 0:
+        raise FrameFormatError("frame: GStreamer's buffer is empty: end the stream by EOS, or leave the frame out")
     meta = GstVideo.buffer_get_video_meta(buffer)
     strides, offsets = (meta.stride, meta.offset) if meta else (info.stride, info.offset)
     planes = [
         plane(
             memory,
             stride_bytes=strides[index],
-            row_bytes=-(-info.width // pixels) * count,
-            rows=-(-info.height // share),
-            offset=offsets[index],
+            row_bytes=-(-info.width // pixels) * row_bytes,
+            rows=(rows := -(-info.height // share)),
+            offset=offsets[index] + min(0, strides[index] * (rows - 1)),  # GStreamer's is that of the first row
             name=f"plane {index}",
         )
-        for index, (count, pixels, share) in zip(order, shapes, strict=True)
+        for index, (row_bytes, pixels, share) in zip(order, shapes, strict=True)
     ]
     return Frame(
         planes,
