@@ -16,10 +16,10 @@ async def main(name: str) -> None:
     await room.connect(os.environ["LIVEKIT_URL"], token.to_jwt())
     with stillcast.Agent(stillcast.AgentConfig.load()) as agent:
         stills = livekit.RoomStills(agent.open_feed, room)
-        ended = asyncio.Event()
-        room.on("disconnected", lambda *_: ended.set())
-        await ended.wait()
-        await stills.close()
+        try:
+            await stills.wait()
+        finally:
+            await room.disconnect()
 
 
 asyncio.run(main(*sys.argv[1:]))

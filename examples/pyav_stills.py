@@ -13,6 +13,6 @@ with (
     av.open(sys.argv[1]) as container,
 ):
     (video,) = container.streams.video
-    stills = pyav.Stills(feed, pixel_aspect=pyav.pixel_aspect_of(video))
+    stills = pyav.Stills(feed, pixel_aspect=pyav.PixelAspect(video))
     for frame in container.decode(video):
         stills.offer(frame)

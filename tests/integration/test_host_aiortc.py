@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aioice.ice
+import av
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, VideoStreamTrack
@@ -101,3 +102,52 @@ async def test_closing_lets_go_of_a_track_that_sends_nothing():
         await stills.close()
         await stills.close()
         assert sink.closed
+
+
+class Red(MediaStreamTrack):
+    """A red picture of 720 rows, the next one whenever it is asked for, of which nobody says a matrix."""
+
+    kind = "video"
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.left = frames
+        self.frame = av.VideoFrame.from_ndarray(np.full((720, 1280, 3), (200, 30, 30), np.uint8), format="rgb24")
+
+    async def recv(self) -> av.VideoFrame:
+        await asyncio.sleep(0)
+        if self.left == 0:
+            raise RuntimeError("the camera is gone")
+        self.left -= 1
+        return self.frame.reformat(format="yuv420p")
+
+
+@on_a_loop
+async def test_colours_of_large_frames_are_those_that_the_sender_made():
+    sink = StillSink()
+    stills = aiortc.Stills(sink, Red(100))
+    await until(lambda: len(sink.stills) >= 1)
+    await stills.close()
+    assert np.abs(picture(sink.stills[0]).mean(axis=(0, 1)) - [200, 30, 30]).max() < 4
+
+
+@on_a_loop
+async def test_a_track_that_fails_closes_its_feed_with_one_line(caplog: pytest.LogCaptureFixture):
+    sink = StillSink(wanted=False)
+    stills = aiortc.Stills(sink, Red(3), name="camera")
+    await until(lambda: sink.closed)
+    assert stills.counts.offered == 3
+    assert [record.getMessage() for record in caplog.records] == ["camera: ended: RuntimeError: the camera is gone"]
+
+
+@on_a_loop
+async def test_after_closing_the_host_has_the_track_for_itself():
+    track, sink = Red(1000), StillSink()
+    stills = aiortc.Stills(sink, track)
+    await until(lambda: len(sink.stills) >= 1)
+    await stills.close()
+    before = track.left
+    for _ in range(20):
+        await track.recv()
+        await asyncio.sleep(0)
+    assert (track.left, track.readyState) == (before - 20, "live")

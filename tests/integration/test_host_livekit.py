@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from livekit import rtc
 
+from stillcast import EncodedStill
 from stillcast.hosts import livekit
 from support.clips import clip
 from support.examples import example, wait_for_stills
@@ -66,18 +67,20 @@ async def joined(url: str, identity: str) -> AsyncIterator[rtc.Room]:
 
 
 @asynccontextmanager
-async def publishing(url: str, identity: str) -> AsyncIterator[rtc.LocalTrackPublication]:
+async def publishing(
+    url: str, identity: str, width: int = 320, height: int = 240
+) -> AsyncIterator[rtc.LocalTrackPublication]:
     """A participant who shows one colour."""
     async with joined(url, identity) as room:
-        source = rtc.VideoSource(320, 240)
+        source = rtc.VideoSource(width, height)
         track = rtc.LocalVideoTrack.create_video_track("camera", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
         publication = await room.local_participant.publish_track(track, options)
-        pixels = np.full((240, 320, 4), (*COLOURS[identity], 255), np.uint8).tobytes()
+        pixels = np.full((height, width, 4), (*COLOURS[identity], 255), np.uint8).tobytes()
 
         async def show() -> None:
             while True:
-                source.capture_frame(rtc.VideoFrame(320, 240, rtc.VideoBufferType.RGBA, pixels))
+                source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, pixels))
                 await asyncio.sleep(1 / 15)
 
         showing = asyncio.create_task(show())
@@ -136,6 +139,50 @@ async def test_a_muted_track_keeps_its_feed_and_goes_on_when_it_is_heard_again(u
         await until(lambda: feeds.stills("ada") > muted + 2)
         assert len(feeds.of["lobby", "ada"]) == 1
         await stills.close()
+
+
+@on_a_loop
+async def test_colours_of_large_frames_are_those_that_the_sender_made(url: str):
+    feeds = Feeds()
+
+    def large() -> list[EncodedStill]:
+        return [still for sink in feeds.of.get(("lobby", "ada"), []) for still in sink.stills if still.height == 720]
+
+    async with publishing(url, "ada", 1280, 720), joined(url, "stillcast") as room:
+        stills = livekit.RoomStills(feeds.open_feed, room)
+        await until(lambda: large() != [])
+        await stills.close()
+    assert np.abs(picture(large()[0]).mean(axis=(0, 1)) - COLOURS["ada"]).max() < 8
+
+
+@on_a_loop
+async def test_a_track_that_is_subscribed_again_at_once_has_a_feed_again(url: str):
+    feeds = Feeds()
+    async with publishing(url, "ada"), joined(url, "stillcast") as room:
+        stills = livekit.RoomStills(feeds.open_feed, room)
+        await until(lambda: feeds.stills("ada") >= 1)
+        (publication,) = room.remote_participants["ada"].track_publications.values()
+        track = publication.track
+        # As the SDK tells of it when its loop was busy for a moment: nothing else runs in between.
+        room.emit("track_unsubscribed", track, publication, room.remote_participants["ada"])
+        room.emit("track_subscribed", track, publication, room.remote_participants["ada"])
+        await until(lambda: [sink.closed for sink in feeds.of["lobby", "ada"]] == [True, False])
+        await until(lambda: len(feeds.of["lobby", "ada"][1].stills) >= 2)
+        waiting = asyncio.create_task(stills.wait())
+        await stills.close()
+        await waiting
+        assert feeds.of["lobby", "ada"][1].closed
+
+
+@on_a_loop
+async def test_what_the_hosts_own_function_raises_does_not_reach_the_sdk(url: str, caplog: pytest.LogCaptureFixture):
+    rooms: dict[str, StillSink] = {}
+    async with publishing(url, "ada"), joined(url, "stillcast") as room:
+        await until(lambda: any(p.track for p in room.remote_participants["ada"].track_publications.values()))
+        stills = livekit.RoomStills(lambda cname, _uid: rooms[cname], room)
+        await stills.close()
+    told = [record.getMessage() for record in caplog.records if record.name == "stillcast.hosts"]
+    assert told == ["lobby/ada: no stills: KeyError: 'lobby'"]
 
 
 @on_a_loop

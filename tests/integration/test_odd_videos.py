@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from stillcast import Frame
 from stillcast.hosts import pyav
-from support.clips import turned
+from stillcast.sources import Source
+from support.clips import clip, turned
 from support.host_frames import StillSink, picture
 
 
@@ -49,7 +50,7 @@ def still_of(path: Path) -> np.ndarray:
     sink = StillSink()
     with av.open(str(path)) as reader:
         (stream,) = reader.streams.video
-        stills = pyav.Stills(sink, pixel_aspect=pyav.pixel_aspect_of(stream))
+        stills = pyav.Stills(sink, pixel_aspect=pyav.PixelAspect(stream))
         assert stills.offer(next(reader.decode(stream)))
     return picture(sink.stills[0])
 
@@ -105,3 +106,34 @@ def test_a_window_of_odd_sides_that_is_captured_as_bgra(size: tuple[int, int]):
     pixels = np.asarray(face(*size).convert("RGBA"))[..., [2, 1, 0, 3]]
     sink.push(Frame.from_array(np.ascontiguousarray(pixels), "BGRA"))
     assert_upright_and_round(picture(sink.stills[0]))
+
+
+def part(path: Path, pixel_aspect: Fraction) -> Path:
+    """A second of Big Buck Bunny as broadcasters send it, 720x576 with pixels of one shape."""
+    with av.open(str(clip("bigbuckbunny"))) as reader, av.open(str(path), "w", format="mpegts") as writer:
+        out = writer.add_stream("mpeg2video", rate=25)
+        out.width, out.height, out.pix_fmt, out.bit_rate = 720, 576, "yuv420p", 4_000_000
+        out.codec_context.sample_aspect_ratio, out.codec_context.gop_size = pixel_aspect, 5
+        for number, frame in zip(range(25), reader.decode(video=0), strict=False):
+            small = frame.reformat(width=720, height=576, format="yuv420p")
+            small.pts, small.time_base, small.pict_type = number, Fraction(1, 25), 0
+            writer.mux(out.encode(small))
+        writer.mux(out.encode(None))
+    return path
+
+
+def test_pixels_that_change_their_shape_in_mid_stream(tmp_path: Path):
+    parts = [part(tmp_path / "narrow.ts", Fraction(16, 15)), part(tmp_path / "wide.ts", Fraction(64, 45))]
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(b"".join(each.read_bytes() for each in parts))
+    sink, own = StillSink(), StillSink()
+    source = Source(str(whole), sink)
+    source.start()
+    assert source.join(60)
+    with av.open(str(whole)) as container:
+        stills = pyav.Stills(own, pixel_aspect=pyav.PixelAspect(container.streams.video[0]))
+        for frame in container.decode(video=0):
+            stills.offer(frame)
+    for taken in (sink.stills, own.stills):
+        shapes = [still.width / still.height for still in taken]
+        assert (shapes[0], shapes[-1]) == (pytest.approx(4 / 3, rel=0.01), pytest.approx(16 / 9, rel=0.01))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from stillcast.capture import encode_still
 from stillcast.errors import FrameFormatError
-from stillcast.hosts.pyav import frame_from_av, pixel_aspect_of
+from stillcast.hosts.pyav import PixelAspect, frame_from_av
 from support.clips import clip, turned
 
 NATIVE = ["yuv420p", "yuvj420p", "nv12", "nv21", "yuyv422", "uyvy422", "gray", "rgb24", "bgr24", "rgba", "bgra"]
@@ -142,7 +142,7 @@ def test_a_turned_video_comes_out_upright(tmp_path: Path, degrees: int) -> None:
 def test_pixels_that_are_not_square_come_out_in_the_display_aspect() -> None:
     with av.open(str(clip("carphone_pristine"))) as container:
         frame = next(container.decode(video=0))
-        aspect = pixel_aspect_of(container.streams.video[0])
+        aspect = PixelAspect(container.streams.video[0])()
     assert aspect == (128, 117)
     height, width, _ = picture(frame, aspect).shape
     assert width / height == pytest.approx(176 * 128 / 117 / 144, rel=0.02)
@@ -159,3 +159,8 @@ def test_the_time_stamp_is_in_nanoseconds() -> None:
 def test_a_frame_larger_than_stillcast_takes_is_refused_with_its_size() -> None:
     with pytest.raises(FrameFormatError, match="16386"):
         frame_from_av(lavfi("color=size=16386x16"))
+
+
+def test_an_empty_frame_is_refused_in_words() -> None:
+    with pytest.raises(FrameFormatError, match="frame: is empty"):
+        frame_from_av(av.VideoFrame())

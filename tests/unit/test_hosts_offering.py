@@ -30,21 +30,32 @@ def test_a_frame_is_made_only_when_a_still_is_due():
     assert len(sink.stills) == 1
 
 
-def test_frames_that_cannot_be_made_are_told_of_once_a_run(caplog: pytest.LogCaptureFixture):
-    offering = Offering(StillSink(), "camera")
+def test_frames_that_cannot_be_made_are_told_of_once_a_minute(caplog: pytest.LogCaptureFixture):
+    now_s = [0.0]
+    offering = Offering(StillSink(), "camera", clock_s=lambda: now_s[0])
     with caplog.at_level(logging.WARNING, "stillcast.hosts"):
-        for make in (refuse, refuse, grey, grey, refuse):
+        for at_s, make in ((0.0, refuse), (1.0, refuse), (2.0, grey), (3.0, refuse), (59.9, refuse), (60.0, refuse)):
+            now_s[0] = at_s
             offering.offer(make)
     assert [record.getMessage() for record in caplog.records] == [
         "camera: frames refused: frame: is empty: send pictures"
     ] * 2
-    assert (offering.counts.pushed, offering.counts.refused) == (2, 3)
+    assert (offering.counts.pushed, offering.counts.refused) == (1, 5)
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), RuntimeError(), OSError("gone"), MemoryError()])
-def test_no_error_of_the_hosts_library_reaches_the_host(error: Exception, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no"), "ValueError: no"),
+        (RuntimeError(), "RuntimeError"),
+        (KeyError("main"), "KeyError: 'main'"),
+        (OSError("gone\n  for   good\n"), "OSError: gone for good"),
+        (FrameFormatError("frame: is empty"), "frame: is empty"),
+    ],
+)
+def test_no_error_of_the_hosts_library_reaches_the_host(error: Exception, text: str, caplog: pytest.LogCaptureFixture):
     def fail() -> Frame:
         raise error
 
     assert not Offering(StillSink(), "camera").offer(fail)
-    assert caplog.records[0].getMessage() == f"camera: frames refused: {error or type(error).__name__}"
+    assert caplog.records[0].getMessage() == f"camera: frames refused: {text}"

@@ -140,7 +140,8 @@ def test_agoras_bad_frames_are_refused_in_words_and_the_observer_goes_on(
     assert len(caplog.records) == 1
 
 
-def test_users_of_agora_come_leave_and_come_back():
+def test_users_of_agora_come_leave_and_come_back(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(agora, "_UNDER_WAY_S", 0.0)
     users = Users()
     observer = agora.VideoFrameObserver(users.open_feed)
     observer.on_frame("lobby", "91", agora_i420())
@@ -151,6 +152,28 @@ def test_users_of_agora_come_leave_and_come_back():
     assert [sink.closed for sink in users.sinks["lobby", "91"]] == [True, False]
     observer.close()
     assert all(sink.closed for sinks in users.sinks.values() for sink in sinks)
+
+
+def test_a_frame_that_was_under_way_opens_no_feed_for_a_user_who_left():
+    users = Users()
+    observer = agora.VideoFrameObserver(users.open_feed)
+    observer.on_frame("lobby", "91", agora_i420())
+    observer.leave("lobby", "91")
+    observer.on_frame("lobby", "91", agora_i420())
+    observer.on_frame("lobby", "92", agora_i420())
+    observer.close()
+    observer.on_frame("lobby", "93", agora_i420())
+    assert set(users.sinks) == {("lobby", "91"), ("lobby", "92")}
+    assert [sink.closed for sinks in users.sinks.values() for sink in sinks] == [True, True]
+
+
+def test_what_the_hosts_own_function_raises_does_not_reach_the_sdk(caplog: pytest.LogCaptureFixture):
+    rooms: dict[str, StillSink] = {}
+    observer = agora.VideoFrameObserver(lambda cname, _uid: rooms[cname])
+    with caplog.at_level(logging.WARNING, "stillcast.hosts"):
+        assert observer.on_frame("lobby", "91", agora_i420()) == 0
+        assert observer.on_frame("lobby", "91", agora_i420()) == 0
+    assert [record.getMessage() for record in caplog.records] == ["lobby/91: no stills: KeyError: 'lobby'"]
 
 
 def test_a_user_who_cannot_have_a_feed_is_told_of_once(caplog: pytest.LogCaptureFixture):

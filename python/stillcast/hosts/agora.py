@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from stillcast.capture import Frame
-from stillcast.errors import FrameFormatError, StillcastError
-from stillcast.hosts.offering import ClosingSink, Offering
+from stillcast.errors import FrameFormatError
+from stillcast.hosts.offering import ClosingSink, Offering, in_words
 from stillcast.hosts.planes import Plane, plane
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _LOG: Final = logging.getLogger("stillcast.hosts")
+_UNDER_WAY_S: Final = 1.0
 
 # Agora's VIDEO_PIXEL_FORMAT: https://docs.agora.io, enumeration of the same name in its native SDKs.
 _I420, _BGRA, _NV21, _RGBA, _NV12 = 1, 2, 3, 4, 8
@@ -42,7 +45,8 @@ class VideoFrameObserver:
     """Stills of all users of a channel: an observer to be registered with the SDK.
 
     A feed is opened when a user's first frame comes, and closed by ``leave``, to be called when the SDK says that the
-    user left. Any thread may call anything.
+    user left. Frames of theirs that are still under way on another thread open none for a second after that. Any thread
+    may call anything.
     """
 
     def __init__(self, open_feed: Callable[[str, str], ClosingSink]) -> None:
@@ -52,7 +56,9 @@ class VideoFrameObserver:
             open_feed: gives the feed of a channel and a user: ``agent.open_feed``, or a function around it.
         """
         self._open_feed = open_feed
-        self._mutex = threading.Lock()  # guards the feeds
+        self._mutex = threading.Lock()  # guards what follows
+        self._closed = False
+        self._left_at_s: dict[tuple[str, str], float] = {}
         self._feeds: dict[tuple[str, str], tuple[ClosingSink, Offering] | None] = {}
 
     def on_frame(self, channel_id: str, remote_uid: str, frame: AgoraFrame) -> int:
@@ -62,31 +68,40 @@ class VideoFrameObserver:
         return 0
 
     def leave(self, channel_id: str, remote_uid: str) -> None:
-        """Close the feed of a user who left; if frames come again, a new one is opened."""
+        """Close the feed of a user who left; if frames come again later, a new one is opened."""
+        now_s = time.monotonic()
         with self._mutex:
             known = self._feeds.pop((channel_id, remote_uid), None)
+            self._left_at_s = {user: at_s for user, at_s in self._left_at_s.items() if now_s - at_s < _UNDER_WAY_S}
+            self._left_at_s[channel_id, remote_uid] = now_s
         if known:
             known[0].close()
 
     def close(self) -> None:
-        """Close all feeds."""
+        """Close all feeds; no frame is taken any more."""
         with self._mutex:
-            users = list(self._feeds)
-        for user in users:
-            self.leave(*user)
+            self._closed = True
+            known = list(self._feeds.values())
+            self._feeds.clear()
+        for each in known:
+            if each:
+                each[0].close()
 
     def _feed(self, cname: str, uid: str) -> tuple[ClosingSink, Offering] | None:
+        user = (cname, uid)
         with self._mutex:
-            if (cname, uid) not in self._feeds:
-                self._feeds[cname, uid] = self._opened(cname, uid)
-            return self._feeds[cname, uid]
+            if user not in self._feeds:
+                if self._closed or time.monotonic() - self._left_at_s.get(user, -math.inf) < _UNDER_WAY_S:
+                    return None
+                self._feeds[user] = self._opened(cname, uid)
+            return self._feeds[user]
 
     # A user who cannot have a feed is told of once, not with each frame.
     def _opened(self, cname: str, uid: str) -> tuple[ClosingSink, Offering] | None:
         try:
             feed = self._open_feed(cname, uid)
-        except StillcastError as error:
-            _LOG.warning("%s/%s: no stills: %s", cname, uid, error)
+        except Exception as error:  # of a function of the host's as well
+            _LOG.warning("%s/%s: no stills: %s", cname, uid, in_words(error))
             return None
         return feed, Offering(feed, f"{cname}/{uid}")
 

@@ -12,8 +12,8 @@ from typing import Final, Protocol
 from livekit import rtc
 
 from stillcast.capture import Frame
-from stillcast.errors import FrameFormatError, StillcastError
-from stillcast.hosts.offering import ClosingSink, Offering
+from stillcast.errors import FrameFormatError
+from stillcast.hosts.offering import ClosingSink, Offering, in_words
 from stillcast.hosts.planes import Plane, plane
 
 _LOG: Final = logging.getLogger("stillcast.hosts")
@@ -63,7 +63,9 @@ class RoomStills:
         self._open_feed = open_feed
         self._room = room
         self._screens = screens
-        self._watched: dict[str, asyncio.Task[None]] = {}
+        self._watched: dict[str, asyncio.Task[None]] = {}  # by the track's sid; those that are to end are not here
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._left = asyncio.Event()
         room.on("track_subscribed", self._begin)
         room.on("track_unsubscribed", self._end)
         room.on("disconnected", self._end_all)
@@ -77,9 +79,12 @@ class RoomStills:
         self._room.off("track_subscribed", self._begin)
         self._room.off("track_unsubscribed", self._end)
         self._room.off("disconnected", self._end_all)
-        tasks = list(self._watched.values())
         self._end_all()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def wait(self) -> None:
+        """Wait until the room is left, or ``close`` is called."""
+        await self._left.wait()
 
     def _begin(
         self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
@@ -90,21 +95,31 @@ class RoomStills:
         name = f"{self._room.name}/{participant.identity}"
         try:
             feed = self._open_feed(self._room.name, participant.identity)
-        except StillcastError as error:
-            _LOG.warning("%s: no stills: %s", name, error)
+        except Exception as error:  # of a function of the host's as well
+            _LOG.warning("%s: no stills: %s", name, in_words(error))
             return
         task = asyncio.get_running_loop().create_task(_watch(track, feed, name), name=f"stillcast {name}")
         self._watched[track.sid] = task
-        task.add_done_callback(lambda _: self._watched.pop(track.sid, None))
-        task.add_done_callback(lambda _: feed.close())  # also of a task that was cancelled before it began
+        self._tasks.add(task)
 
-    def _end(self, track: rtc.Track, *_: object) -> None:
-        if task := self._watched.get(track.sid):
+        def ended(_: asyncio.Task[None]) -> None:
+            feed.close()  # here, because a task that is cancelled before it began runs nothing of its own
+            self._tasks.discard(task)
+            if self._watched.get(track.sid) is task:
+                del self._watched[track.sid]
+
+        task.add_done_callback(ended)
+
+    # Forgotten at once: it may be subscribed again before the task has ended.
+    def _end(self, track: rtc.Track | None, *_: object) -> None:
+        if track is not None and (task := self._watched.pop(track.sid, None)):
             task.cancel()
 
     def _end_all(self, *_: object) -> None:
-        for task in self._watched.values():
+        self._watched.clear()
+        for task in self._tasks:
             task.cancel()
+        self._left.set()
 
 
 # Note [A stream only while a still is due]
@@ -124,7 +139,7 @@ async def _watch(track: rtc.Track, feed: TimedSink, name: str) -> None:
             if offering.wanted:
                 await _offer_next(track, offering)
     except Exception as error:  # of the SDK: the host's loop must not see it
-        _LOG.warning("%s: ended: %s", name, error or type(error).__name__)
+        _LOG.warning("%s: ended: %s", name, in_words(error))
 
 
 async def _offer_next(track: rtc.Track, offering: Offering) -> None:
@@ -138,6 +153,8 @@ async def _offer_next(track: rtc.Track, offering: Offering) -> None:
 
 def frame_from_livekit(frame: rtc.VideoFrame, rotation: int = rtc.VideoRotation.VIDEO_ROTATION_0) -> Frame:
     """Look at a frame of the SDK as a ``Frame``; what is neither I420 nor packed RGB is converted to I420.
+
+    The SDK says nothing of colours. They are taken for BT.601 at any size: WebRTC's senders make them so (libyuv).
 
     Args:
         frame: its rows have no padding.
@@ -154,7 +171,8 @@ def frame_from_livekit(frame: rtc.VideoFrame, rotation: int = rtc.VideoRotation.
     if frame.type != rtc.VideoBufferType.I420:
         frame = _converted(frame)
     half = (-(-width // 2), -(-height // 2))
-    return Frame(_planes(frame, [(width, height), half, half]), "I420", width, height, rotation=turn)
+    planes = _planes(frame, [(width, height), half, half])
+    return Frame(planes, "I420", width, height, matrix="bt601", rotation=turn)
 
 
 def _converted(frame: rtc.VideoFrame) -> rtc.VideoFrame:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from stillcast.capture import Frame
+from stillcast.errors import StillcastError
 
 _LOG: Final = logging.getLogger("stillcast.hosts")
+_TELL_EVERY_S: Final = 60.0
 
 
 class FrameSink(Protocol):
@@ -51,21 +55,23 @@ class OfferCounts:
 class Offering:
     """Offers a host's frames to a feed, whatever they are made of. For one thread at a time.
 
-    A frame is made only when a still is due. One that cannot be made is counted, and the first of each run of them is
-    logged; the host sees no exception.
+    A frame is made only when a still is due. One that cannot be made is counted, and logged if no other was in the last
+    minute; the host sees no exception.
     """
 
-    def __init__(self, sink: FrameSink, name: str) -> None:
+    def __init__(self, sink: FrameSink, name: str, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Describe an offering.
 
         Args:
             sink: the feed; its owner closes it.
             name: what log lines call the source of the frames.
+            clock_s: seconds that only go up.
         """
         self.counts = OfferCounts()
         self._sink = sink
         self._name = name
-        self._refusing = False
+        self._clock_s = clock_s
+        self._told_at_s = -math.inf
 
     @property
     def wanted(self) -> bool:
@@ -90,11 +96,19 @@ class Offering:
             self._refuse(error)
             return False
         self.counts.pushed += taken
-        self._refusing = False
         return taken
 
     def _refuse(self, error: Exception) -> None:
         self.counts.refused += 1
-        if not self._refusing:
-            _LOG.warning("%s: frames refused: %s", self._name, error or type(error).__name__)
-        self._refusing = True
+        now_s = self._clock_s()
+        if now_s - self._told_at_s >= _TELL_EVERY_S:
+            self._told_at_s = now_s
+            _LOG.warning("%s: frames refused: %s", self._name, in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """Put an error into one line: our own as they are, those of others with their type."""
+    text = " ".join(str(error).split())
+    if isinstance(error, StillcastError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

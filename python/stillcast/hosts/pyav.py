@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -43,16 +44,22 @@ class Stills:
     ``stills = Stills(agent.open_feed("lobby", "91"))``, then ``stills.offer(frame)`` for each decoded frame.
     """
 
-    def __init__(self, feed: FrameSink, *, pixel_aspect: tuple[int, int] = (1, 1), name: str = "pyav") -> None:
+    def __init__(
+        self,
+        feed: FrameSink,
+        *,
+        pixel_aspect: tuple[int, int] | Callable[[], tuple[int, int]] = (1, 1),
+        name: str = "pyav",
+    ) -> None:
         """Describe the stills of a stream.
 
         Args:
             feed: takes the frames; its owner closes it.
-            pixel_aspect: width and height of one pixel, as ``pixel_aspect_of`` gives it for the stream.
+            pixel_aspect: width and height of one pixel, or a function that says them: ``PixelAspect(stream)``.
             name: what log lines call the stream.
         """
         self._offering = Offering(feed, name)
-        self._pixel_aspect = pixel_aspect
+        self._pixel_aspect = pixel_aspect if callable(pixel_aspect) else lambda: pixel_aspect
 
     @property
     def counts(self) -> OfferCounts:
@@ -69,10 +76,12 @@ class Stills:
         Returns:
             True if it was taken for a still.
         """
-        return self._offering.offer(lambda: frame_from_av(frame, pixel_aspect=self._pixel_aspect))
+        return self._offering.offer(lambda: frame_from_av(frame, pixel_aspect=self._pixel_aspect()))
 
 
-def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1)) -> Frame:
+def frame_from_av(
+    frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1), unknown_matrix: str | None = None
+) -> Frame:
     """Look at a decoded PyAV frame as a stillcast ``Frame``.
 
     The planes stay where FFmpeg decoded them, padded rows included, and live as long as the result. A pixel format that
@@ -80,7 +89,8 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
 
     Args:
         frame: a decoded frame.
-        pixel_aspect: width and height of one pixel, as ``pixel_aspect_of`` gives it for the stream.
+        pixel_aspect: width and height of one pixel, as ``PixelAspect`` gives it for the stream.
+        unknown_matrix: taken where FFmpeg knows none; None leaves it to ``Frame``.
 
     Returns:
         The frame with FFmpeg's matrix, range and time; what FFmpeg does not know is left to ``Frame`` to decide. Its
@@ -91,6 +101,8 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
     """
     if not isinstance(frame, av.VideoFrame):
         raise FrameFormatError(f"frame: {type(frame).__name__}: is no av.VideoFrame: offer those of a video stream")
+    if not frame.width:
+        raise FrameFormatError("frame: is empty: offer decoded frames")
     known = _in_a_known_format(frame)
     name, rows = _LAYOUTS[known.format.name]
     return Frame(
@@ -98,7 +110,7 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
         name,
         known.width,
         known.height,
-        matrix=_MATRICES.get(frame.colorspace),
+        matrix=_MATRICES.get(frame.colorspace, unknown_matrix),
         full_range=_is_full_range(frame),
         rotation=round(-frame.rotation / 90) % 4 * 90,  # FFmpeg counts against the clock
         pixel_aspect=pixel_aspect,
@@ -106,10 +118,30 @@ def frame_from_av(frame: av.VideoFrame, *, pixel_aspect: tuple[int, int] = (1, 1
     )
 
 
-def pixel_aspect_of(stream: av.VideoStream) -> tuple[int, int]:
-    """Say how wide and high one pixel of a stream is: (128, 117), or (1, 1) where the stream does not say."""
-    aspect: Fraction | None = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    return (aspect.numerator, aspect.denominator) if aspect else (1, 1)
+class PixelAspect:
+    """How wide and high one pixel of a stream is, whenever it is called: (128, 117), or (1, 1) where nobody says.
+
+    What the file says goes before what the codec says, until the codec's own changes in mid-stream.
+    """
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        """Describe the pixels of a stream.
+
+        Args:
+            stream: that is decoded; first called when it has given a frame.
+        """
+        self._stream = stream
+        self._coded: Fraction | None = None
+        self._is_begun = False
+
+    def __call__(self) -> tuple[int, int]:
+        """Say how it is now."""
+        coded: Fraction | None = self._stream.codec_context.sample_aspect_ratio
+        if not self._is_begun:
+            self._is_begun, self._coded = True, coded
+        stated = self._stream.sample_aspect_ratio if coded == self._coded else None
+        aspect = stated or coded
+        return (aspect.numerator, aspect.denominator) if aspect else (1, 1)
 
 
 def _in_a_known_format(frame: av.VideoFrame) -> av.VideoFrame:

@@ -4,7 +4,7 @@ Needs the extra ``video``; importing this package imports PyAV.
 """
 
 from stillcast.hosts.offering import FrameSink
-from stillcast.hosts.pyav import frame_from_av, pixel_aspect_of
+from stillcast.hosts.pyav import frame_from_av
 from stillcast.sources.locations import Location, SourceKind, locate
 from stillcast.sources.reader import Timeouts, VideoInfo, open_video
 from stillcast.sources.source import Source, SourceOptions, SourceState, SourceStats
@@ -22,5 +22,4 @@ __all__ = [
     "frame_from_av",
     "locate",
     "open_video",
-    "pixel_aspect_of",
 ]

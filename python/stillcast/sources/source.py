@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stillcast.backoff import Backoff
 from stillcast.errors import FrameFormatError, SourceError
 from stillcast.hosts.offering import FrameSink
-from stillcast.hosts.pyav import frame_from_av
+from stillcast.hosts.pyav import PixelAspect, frame_from_av
 from stillcast.sources.faults import NeverPlayableError
 from stillcast.sources.keyframes import KeyFrames
 from stillcast.sources.locations import SourceKind, locate, problem
@@ -209,7 +209,7 @@ class Source:
         if start_s > 0:
             video.skip_to(start_s)
         pacer = Pacer() if self.location.is_paced else None
-        pixel_aspect = video.pixel_aspect
+        pixel_aspect = PixelAspect(video.stream)
         for frame, is_good in video.frames():
             if start_s > 0 and frame.pts is not None and frame.time < start_s:
                 continue
@@ -228,12 +228,12 @@ class Source:
                     f"{self.name}: damaged picture at {frame.time or 0.0:.1f} s: no stills up to the next key frame"
                 )
 
-    def _offer(self, frame: av.VideoFrame, pixel_aspect: tuple[int, int]) -> None:
+    def _offer(self, frame: av.VideoFrame, pixel_aspect: PixelAspect) -> None:
         self._frames += 1
         if not self._sink.wanted:
             return
         try:
-            self._pushed += self._sink.push(frame_from_av(frame, pixel_aspect=pixel_aspect))
+            self._pushed += self._sink.push(frame_from_av(frame, pixel_aspect=pixel_aspect()))
         except FrameFormatError as error:
             self._refused += 1
             if self._refused == 1:
