@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ def test_the_newest_still_of_each_feed_is_at_its_address_across_restarts(tmp_pat
 
 
 def test_a_newer_picture_that_somebody_else_put_there_stays(tmp_path: Path) -> None:
-    newer = with_capture_time(stillcast.encode_still(GREY).jpeg, datetime(2999, 1, 1, tzinfo=UTC))
+    newer = with_capture_time(stillcast.encode_still(GREY).jpeg, datetime.now(UTC) + timedelta(minutes=2))
     address = tmp_path / "stills" / "latest" / "lobby" / "91.jpg"
     address.parent.mkdir(parents=True)
     address.write_bytes(newer)

@@ -112,6 +112,14 @@ def test_check_writes_a_canary_and_announces_it(tmp_path: Path) -> None:
     assert Image.open(io.BytesIO(file.read_bytes())).format == "JPEG"
 
 
+def test_check_tries_the_newest_picture_in_a_directory_too(tmp_path: Path) -> None:
+    done = stillcast("check", "-c", settings(tmp_path, more="latest = true"))  # in [capture], which comes last
+    assert done.returncode == 0, done.stderr
+    latest = "latest/stillcast-check/canary.jpg"
+    assert f"latest    ok       wrote {latest} and read its time" in done.stdout
+    assert (tmp_path / "stills" / latest).is_file()
+
+
 def test_check_says_what_is_wrong_with_the_callback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

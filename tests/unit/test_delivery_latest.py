@@ -27,7 +27,7 @@ def second(captured_at: str) -> int:
     return round((datetime.fromisoformat(captured_at) - START).total_seconds())
 
 
-def started(run: Run, store: FakeStore, *, at: int = -1000, **settings: object) -> Delivery:
+def started(run: Run, store: FakeStore, *, at: int = -100, **settings: object) -> Delivery:
     """A delivery that keeps newest pictures, begun so many seconds after ``START``."""
     return run(store, latest=store, clock=lambda: START.timestamp() + at, **settings)
 
@@ -180,6 +180,20 @@ def test_what_an_earlier_run_put_is_read_once_before_the_first_put(spool: Spool,
     assert store.looks == [KEY]
 
 
+def test_a_time_ahead_of_the_clock_is_not_believed(spool: Spool, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    store = FakeStore()
+    store.latest[KEY] = (b"of a clock that was wrong", "2030-01-01T00:00:00.000Z")
+    put(spool, make_still(3))  # of the run before
+    delivery = started(run, store, at=10)
+    assert delivery.flush(LONG_S)
+    assert moments(store) == []
+    offer_each(spool, delivery, 11, 12, 9)
+    assert moments(store) == [11, 12]
+    ahead = [record for record in caplog.records if "ahead of this clock" in record.getMessage()]
+    assert len(ahead) == 1
+    assert KEY in ahead[0].getMessage()
+
+
 @pytest.mark.parametrize("kind", [DESTINATION, ITEM])
 def test_where_nobody_can_say_what_is_there_pictures_from_before_this_run_are_left_out(
     spool: Spool, run: Run, kind: object
@@ -222,6 +236,7 @@ def test_an_upload_that_hangs_holds_up_its_own_feed_alone_and_no_second_one_join
     clock.advance(_HUNG_S + 1)
     wait_until(lambda: delivery.stats().latest_failed == 1)
     offer_each(spool, delivery, 2)
+    assert delivery.stats().latest_failed == 2
     offer(spool, delivery, 1, uid="92")
     assert delivery.flush(LONG_S)
     assert moments(store) == [1]

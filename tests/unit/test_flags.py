@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from stillcast import Frame, encode_still
-from stillcast.agent.history import History
+from stillcast.agent.history import History, Seen
 from stillcast.flags import FLAGS, Looks, flags_of, is_stale
 
 RNG = np.random.default_rng(1)
@@ -84,54 +85,79 @@ def test_flags_come_in_their_order() -> None:
     assert flags_of(GREY, frozen=False, stale=False) == ()
 
 
+def seen(at_ms: float, looks: Looks, late_ms: float = 0.0) -> Seen:
+    return Seen(pushed_ns=round((at_ms + late_ms) * MS), due_ns=round(at_ms * MS), looks=looks)
+
+
+def frozen_one_after_another(history: History, pictures: list[Seen]) -> list[bool]:
+    """How each is judged, when all are kept."""
+    found = []
+    for picture in pictures:
+        found.append(history.is_frozen(picture))
+        history.keep(picture, frozen=found[-1])
+    return found
+
+
 def test_the_first_still_of_a_feed_is_not_frozen_and_a_change_ends_it() -> None:
-    history, other = History(), replace(GREY, dhash=1)
-    frozen = [history.is_frozen(at * MS, looks) for at, looks in enumerate([GREY, GREY, GREY, other, other, GREY])]
-    assert frozen == [False, True, True, False, True, False]
+    other = replace(GREY, dhash=1)
+    pictures = [seen(at, looks) for at, looks in enumerate([GREY, GREY, GREY, other, other, GREY])]
+    assert frozen_one_after_another(History(), pictures) == [False, True, True, False, True, False]
 
 
 def test_a_picture_that_is_shown_again_is_judged_as_it_was_the_first_time() -> None:
-    history = History()
-    assert [history.is_frozen(at, GREY) for at in (1, 1, 2, 2)] == [False, False, True, True]
+    pictures = [seen(at, GREY) for at in (1, 1, 2, 2)]
+    assert frozen_one_after_another(History(), pictures) == [False, False, True, True]
 
 
 def test_a_picture_that_comes_after_a_newer_one_does_not_become_the_one_before() -> None:
-    history, other = History(), replace(GREY, dhash=1)
-    history.is_frozen(5, GREY)
-    assert not history.is_frozen(4, other)
-    assert history.is_frozen(6, GREY)
+    pictures = [seen(5, GREY), seen(4, replace(GREY, dhash=1)), seen(6, GREY)]
+    assert frozen_one_after_another(History(), pictures) == [False, False, True]
+
+
+def test_what_was_skipped_or_lost_is_not_compared_with() -> None:
+    history = History()
+    assert not history.is_frozen(seen(0, GREY))
+    assert not history.is_frozen(seen(1, GREY)), "the one before never came to be"
+    between, later = replace(GREY, mean_luma=90.08), replace(GREY, mean_luma=90.16)
+    history.keep(seen(2, GREY), frozen=False)
+    assert history.is_unchanged(seen(3, between), 60.0)
+    assert later.is_like(between)
+    assert not history.is_unchanged(seen(4, later), 60.0)
 
 
 def test_nothing_is_unchanged_before_a_still_was_kept() -> None:
-    assert not History().is_unchanged(1, GREY, 60.0)
+    assert not History().is_unchanged(seen(1, GREY), 60.0)
 
 
 def test_a_slow_drift_is_a_change_once_it_has_added_up() -> None:
     history = History()
-    history.keep(0, GREY)
-    drifting = [replace(GREY, mean_luma=90.0 + 0.04 * step) for step in range(4)]
-    assert [history.is_unchanged(at, looks, 60.0) for at, looks in enumerate(drifting)] == [True, True, True, False]
-    history.keep(3, drifting[3])
-    assert history.is_unchanged(4, drifting[3], 60.0)
-
-
-def test_what_came_between_and_was_not_kept_is_not_compared_with() -> None:
-    history, between, later = History(), replace(GREY, mean_luma=90.08), replace(GREY, mean_luma=90.16)
-    history.keep(0, GREY)
-    history.is_frozen(1, between)
-    assert later.is_like(between)
-    assert not history.is_unchanged(2, later, 60.0)
+    history.keep(seen(0, GREY), frozen=False)
+    drifting = [seen(at, replace(GREY, mean_luma=90.0 + 0.04 * at)) for at in range(4)]
+    assert [history.is_unchanged(each, 60.0) for each in drifting] == [True, True, True, False]
+    history.keep(drifting[3], frozen=False)
+    assert history.is_unchanged(seen(4, drifting[3].looks), 60.0)
 
 
 def test_after_the_heartbeat_nothing_is_unchanged() -> None:
     history = History()
-    history.keep(5 * MS, GREY)
-    assert history.is_unchanged(5 * MS + 59_999 * MS, GREY, 60.0)
-    assert not history.is_unchanged(5 * MS + 60_000 * MS, GREY, 60.0)
+    history.keep(seen(5, GREY), frozen=False)
+    assert history.is_unchanged(seen(5 + 59_990, GREY), 60.0)
+    assert not history.is_unchanged(seen(5 + 60_000, GREY), 60.0)
+
+
+@pytest.mark.parametrize("interval_ms", [2_000, 30_000, 60_000])
+def test_a_heartbeat_of_whole_intervals_is_kept_however_late_frames_come(interval_ms: int) -> None:
+    history, kept = History(), []
+    for tick in range(200):
+        picture = seen(tick * interval_ms, GREY, late_ms=(tick * 7919) % 34)
+        if not history.is_unchanged(picture, 60.0):
+            history.keep(picture, frozen=False)
+            kept.append(tick * interval_ms)
+    assert {after - before for before, after in pairwise(kept)} == {60_000}
 
 
 def test_an_older_picture_that_is_kept_later_is_not_compared_with() -> None:
-    history, other = History(), replace(GREY, dhash=1)
-    history.keep(2, GREY)
-    history.keep(1, other)
-    assert history.is_unchanged(3, GREY, 60.0)
+    history = History()
+    history.keep(seen(2, GREY), frozen=False)
+    history.keep(seen(1, replace(GREY, dhash=1)), frozen=False)
+    assert history.is_unchanged(seen(3, GREY), 60.0)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from stillcast.agent.feed import Feed
+from stillcast.agent.history import Seen
 from stillcast.callbacks import new_request_id
 from stillcast.capture import CapturedPicture, age_ms, encoded_still
 from stillcast.errors import SpoolError
@@ -199,7 +200,7 @@ class Collector:
     def _is_skipped(self, feed: Feed, captured: CapturedPicture) -> bool:
         if self._heartbeat_s is None or captured.snapshot:
             return False
-        return feed.history.is_unchanged(captured.pushed_ns, Looks.of(captured.picture), self._heartbeat_s)
+        return feed.history.is_unchanged(_seen(captured), self._heartbeat_s)
 
     def _report(self, feed: Feed, captured: CapturedPicture, msg: str) -> None:
         sid, captured_at = new_sid(), _captured_at(captured)
@@ -223,7 +224,7 @@ class Collector:
             flags = still.flags
         finally:
             self._count(flags)
-        feed.history.keep(captured.pushed_ns, Looks.of(still))
+        feed.history.keep(_seen(captured), frozen="frozen" in still.flags)
         self._deliver(item)
         self._tell(still)
         return still
@@ -240,8 +241,8 @@ class Collector:
         sid, captured_at = new_sid(), _captured_at(captured)
         measured = {each.name: getattr(encoded, each.name) for each in fields(EncodedStill)}
         measured["jpeg"] = with_capture_time(encoded.jpeg, captured_at)
-        looks = Looks.of(encoded)
-        frozen = feed.history.is_frozen(captured.pushed_ns, looks)
+        seen = _seen(captured)
+        frozen = feed.history.is_frozen(seen)
         return Still(
             **measured,
             sid=sid,
@@ -254,7 +255,7 @@ class Collector:
             source_height=captured.source_height,
             pts_ns=captured.pts_ns,
             object_key=self._key(feed, sid, captured_at),
-            flags=flags_of(looks, frozen=frozen, stale=is_stale(frame_age_ms, feed.interval_s)),
+            flags=flags_of(seen.looks, frozen=frozen, stale=is_stale(frame_age_ms, feed.interval_s)),
         )
 
     def _key(self, feed: Feed, sid: str, captured_at: datetime) -> str:
@@ -267,6 +268,11 @@ class Collector:
         if self._logged_at is None or now - self._logged_at >= _LOG_EVERY_S:
             self._logged_at = now
             _LOG.error("still lost: %s; further ones of the next minute are only counted", error)
+
+
+def _seen(captured: CapturedPicture) -> Seen:
+    due_ns = captured.pushed_ns - round(captured.lateness_ms * _NS_PER_MS)
+    return Seen(pushed_ns=captured.pushed_ns, due_ns=due_ns, looks=Looks.of(captured.picture))
 
 
 def _captured_at(captured: CapturedPicture) -> datetime:

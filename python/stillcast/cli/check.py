@@ -19,7 +19,9 @@ from stillcast.capture import Frame, encode_still, encoder_in_use
 from stillcast.cli.check_spool import look_at_spool
 from stillcast.cli.status import FAILED
 from stillcast.config import AgentConfig
+from stillcast.delivery.model import LatestStore
 from stillcast.errors import StillcastError
+from stillcast.exif import with_capture_time
 from stillcast.metrics import SKEW_S
 from stillcast.naming import format_object_key, latest_key_of, new_sid
 from stillcast.redaction import without_secrets
@@ -80,14 +82,16 @@ def _steps(config: AgentConfig, config_path: Path | None) -> Iterator[StepResult
     yield StepResult(step="encoder", status="ok", detail=encoder_in_use(config.capture.encoder))
     yield _try("spool", lambda: look_at_spool(config.spool))
     still = _canary_still()
-    item = _canary(config, still)
-    stored = _try("store", lambda: _store(config, item, still.jpeg))
+    captured_at = datetime.fromtimestamp(int(time.time() * 1000) / 1000, UTC)
+    jpeg = with_capture_time(still.jpeg, captured_at)
+    item = _canary(config, still, jpeg, captured_at)
+    stored = _try("store", lambda: _store(config, item, jpeg))
     yield stored
     is_stored = stored.status != "FAILED"
     if config.capture.latest and not is_stored:
         yield _skipped("latest", "the canary is not in the store: nor will this one be")
     elif config.capture.latest:
-        yield _try("latest", lambda: _latest(config, item, still.jpeg))
+        yield _try("latest", lambda: _latest(config, item, jpeg))
     if config.callback.url is None:
         yield _skipped("callback", "callback.url is not set: nobody is told of stills")
     elif not is_stored:
@@ -138,15 +142,19 @@ def _latest(config: AgentConfig, item: SpoolItem, jpeg: bytes) -> Told:
     store = open_store(config.storage)
     try:
         store.put_latest(key, jpeg, object_metadata(item))
-        found = store.latest_captured_at(key)
-    except StorageFailure as error:
-        if error.kind is FailureKind.PASSING:
-            raise
-        place = "/".join([*config.storage.prefix, "latest", "*"])
-        return "warning", f"{error}: to put and to read {place} is what capture.latest needs (see the README)"
+        return _read_back(store, key, item.captured_at)
     finally:
         store.close()
-    if found != item.captured_at:
+
+
+def _read_back(store: LatestStore, key: str, written: datetime) -> Told:
+    try:
+        found = store.latest_captured_at(key)
+    except StorageFailure as error:
+        if error.kind is not FailureKind.DESTINATION:
+            raise
+        return "warning", f"wrote {key}, but may not read it: allow s3:GetObject there (see the README): {error}"
+    if found != written:
         return "warning", f"{key} has the time {found}, not the one just written: does somebody else write there?"
     return "ok", f"wrote {key} and read its time"
 
@@ -192,9 +200,8 @@ def _canary_still() -> EncodedStill:
     return encode_still(Frame.from_array(ramp, "GRAY8"))
 
 
-def _canary(config: AgentConfig, still: EncodedStill) -> SpoolItem:
-    sid, now = new_sid(), time.time()
-    captured_at = datetime.fromtimestamp(int(now * 1000) / 1000, UTC)
+def _canary(config: AgentConfig, still: EncodedStill, jpeg: bytes, captured_at: datetime) -> SpoolItem:
+    sid = new_sid()
     key = format_object_key(
         prefix=config.storage.prefix, sid=sid, cname=CANARY_CNAME, uid=CANARY_UID, captured_at=captured_at
     )
@@ -205,12 +212,12 @@ def _canary(config: AgentConfig, still: EncodedStill) -> SpoolItem:
         cname=CANARY_CNAME,
         uid=CANARY_UID,
         captured_at=captured_at,
-        request_id=new_request_id(sid, now),
+        request_id=new_request_id(sid, captured_at.timestamp()),
         extra_info=config.callback.extra_info,
         width=still.width,
         height=still.height,
-        bytes=len(still.jpeg),
-        sha256=hashlib.sha256(still.jpeg).hexdigest(),
+        bytes=len(jpeg),
+        sha256=hashlib.sha256(jpeg).hexdigest(),
         frame_age_ms=0.0,
         mean_luma=still.mean_luma,
         dhash=still.dhash,

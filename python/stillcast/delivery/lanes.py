@@ -102,7 +102,7 @@ class Lanes:
                 self.reports = Reports(notifier, tally, held=lambda: self.callbacks_closure is not None)
         self._latest: Latest | None = None
         if latest is not None:
-            self._latest = Latest(latest, pool=pools.uploads, tally=tally, notices=self.notices)
+            self._latest = Latest(latest, pool=pools.uploads, tally=tally, notices=self.notices, clock=clock)
         work = Storing(
             spool,
             store,
@@ -119,7 +119,7 @@ class Lanes:
     def begin(self) -> None:
         """Note when this run begins, before anything runs."""
         if self._latest is not None:
-            self._latest.begin(self._clock())
+            self._latest.begin()
 
     def all(self) -> tuple[Lane, ...]:
         """Every lane, in the order in which a still goes through them."""

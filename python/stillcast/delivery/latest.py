@@ -22,7 +22,9 @@ _T = TypeVar("_T")
 FEEDS_MAX: Final = 16_384
 _HUNG_S: Final = 60.0
 _NOTHING: Final = datetime.min.replace(tzinfo=UTC)
+_AHEAD_MAX_S: Final = 300.0
 _TOPIC: Final = "latest"
+_AHEAD: Final = "latest ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,22 @@ class Latest:
     What an earlier run or another agent has put is read before a feed's first put. Where that cannot be read, for want
     of the right to, pictures from before this run are left out, because a run before may have put newer ones. A put
     that fails is counted and not repeated: the feed's next still comes in its place. Nothing here touches the still
-    itself, which is stored by then. Not in our hands: a put that we gave up at its deadline, and that the server works
-    on after it has stored a newer one.
+    itself, which is stored by then. A time that lies ahead of our clock is not believed, because a clock that was wrong
+    once would keep every true picture away. Not in our hands: a put that we gave up at its deadline, and that the
+    server works on after it has stored a newer one.
 
     ``begin`` comes first; ``keep`` is for the loop's thread.
     """
 
-    def __init__(self, store: LatestStore, *, pool: WorkerPool, tally: Tally, notices: Notices) -> None:
+    def __init__(
+        self,
+        store: LatestStore,
+        *,
+        pool: WorkerPool,
+        tally: Tally,
+        notices: Notices,
+        clock: Callable[[], float],
+    ) -> None:
         """Describe the work.
 
         Args:
@@ -76,7 +87,9 @@ class Latest:
             pool: threads for the blocking work, those of the uploads.
             tally: counts what failed.
             notices: limits the log lines.
+            clock: seconds since 1970.
         """
+        self._clock = clock
         self._store = store
         self._pool = pool
         self._tally = tally
@@ -84,13 +97,9 @@ class Latest:
         self._feeds: dict[str, _Feed] = {}  # by key; who was used last is last
         self._floor = _NOTHING  # where it is not known what is there, only what was captured later is put
 
-    def begin(self, now_s: float) -> None:
-        """Say when this run began.
-
-        Args:
-            now_s: seconds since 1970; no later than the first capture of this run.
-        """
-        self._floor = datetime.fromtimestamp(now_s, UTC)
+    def begin(self) -> None:
+        """Note when this run began; no later than its first capture."""
+        self._floor = datetime.fromtimestamp(self._clock(), UTC)
 
     async def keep(self, item: SpoolItem, jpeg: bytes) -> None:
         """Put a still that has just been stored, or leave it to the one that is next in its feed; never raises.
@@ -117,8 +126,9 @@ class Latest:
         finally:
             feed.is_next = False
         try:
-            # While an upload hangs, its feed's next one waits for it.
-            if feed.waiting is not None and not feed.at_work:
+            if feed.at_work:
+                self._failed("an upload of it hangs")
+            elif feed.waiting is not None:
                 picture, feed.waiting = feed.waiting, None
                 await self._replace(key, feed, picture)
         finally:
@@ -129,6 +139,7 @@ class Latest:
         try:
             if feed.newest is None:
                 feed.newest = await self._found(key, feed)
+            feed.newest = self._believed(key, feed.newest)
             if item.captured_at <= feed.newest:
                 return
             # Before it is sent: an attempt whose answer is lost may have arrived.
@@ -149,6 +160,12 @@ class Latest:
             if failure.kind is FailureKind.PASSING:
                 raise
             return self._floor
+
+    def _believed(self, key: str, moment: datetime) -> datetime:
+        if moment.timestamp() <= self._clock() + _AHEAD_MAX_S:
+            return moment
+        self._notices.warn(_AHEAD, f"{key}: the picture there says {moment}, which is ahead of this clock: replaced")
+        return self._floor
 
     async def _run(self, feed: _Feed, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call the store on a worker; what hangs there is left to itself, and its feed waits for it."""
