@@ -124,7 +124,7 @@ class RoomStills:
 
 # Note [A stream only while a still is due]
 # The SDK copies every frame of an open stream for Python, 3 MB each at 1080p, whether anybody looks or not: that costs
-# a host more than four percent of a core a track. So a stream is opened when a still is due and closed with its first
+# a host five percent of a core a track. So a stream is opened when a still is due and closed with its first
 # frame; the track is decoded all the while, so that the next frame comes at once. Until then it sleeps: a feed says for
 # how long, but for snapshots, which ask without notice.
 _TICK_FIRES_S: Final = 0.005
