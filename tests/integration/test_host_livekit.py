@@ -150,9 +150,11 @@ async def test_colours_of_large_frames_are_those_that_the_sender_made(url: str):
 
     async with publishing(url, "ada", 1280, 720), joined(url, "stillcast") as room:
         stills = livekit.RoomStills(feeds.open_feed, room)
-        await until(lambda: large() != [])
+        await until(lambda: len(large()) >= 12)
         await stills.close()
-    assert np.abs(picture(large()[0]).mean(axis=(0, 1)) - COLOURS["ada"]).max() < 8
+    # WebRTC's first frames of a size are coarse, off by as many as 13 levels; then by 5. A wrong matrix is off by 17.
+    off = [np.abs(picture(still).mean(axis=(0, 1)) - COLOURS["ada"]).max() for still in large()]
+    assert np.median(off[-5:]) < 9
 
 
 @on_a_loop
