@@ -92,8 +92,13 @@ def test_a_full_disk_lets_go_of_stills_that_are_stored(disk: Shim, bench: Bench,
         disk.fail(errno.ENOSPC, DISK_FAULTS[errno.ENOSPC])
         bench.wait_for_stats(lambda stats: stats["spool_failed"] > 0, "a still that could not be spooled")
         release.set()
+        # A still leaves its queue a moment before it is counted.
         stats = bench.wait_for_stats(
-            lambda stats: stats["waiting_store"] == stats["waiting_announce"] == 0, "an empty spool on a full disk"
+            lambda stats: (
+                stats["waiting_store"] == stats["waiting_announce"] == 0
+                and stats["announced"] + sum(stats["dropped"].values()) >= WAITING
+            ),
+            "an empty spool on a full disk, and all of it counted",
         )
         assert bench.waiting() == []
         disk.heal()
