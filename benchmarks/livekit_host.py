@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ async def _stay(room: rtc.Room, watch: Watch, sink: DueSink | None) -> int:
 async def _adapter(room: rtc.Room, feed: ByTheClock) -> None:
     stills = livekit.RoomStills(lambda _room, _identity: feed, room)
     try:
-        await asyncio.Event().wait()
+        await stills.wait()
     finally:
         await stills.close()
 
@@ -76,7 +77,7 @@ async def _open_stream(room: rtc.Room, feed: ByTheClock) -> None:
     stream, offering = rtc.VideoStream(_tracks(room)[0], capacity=1), Offering(feed, "stream")
     try:
         async for event in stream:
-            offering.offer(lambda frame=event.frame: livekit.frame_from_livekit(frame))
+            offering.offer(partial(livekit.frame_from_livekit, event.frame, event.rotation))
     finally:
         await stream.aclose()
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-gi = pytest.importorskip("gi", reason="GStreamer for Python is not there: pip install gstreamer-bundle")
+from stillcast import FrameFormatError
+from support.clips import clip, turned
+from support.host_frames import StillSink, picture
 
-from stillcast import FrameFormatError  # noqa: E402
-from stillcast.hosts import gstreamer  # noqa: E402
-from stillcast.hosts.gstreamer import Gst, GstVideo  # noqa: E402
-from support.clips import clip, turned  # noqa: E402
-from support.host_frames import StillSink, picture  # noqa: E402
+pytest.importorskip("gi", reason="GStreamer for Python is not there: docs/hosts/gstreamer.md")
+
+from stillcast.hosts import gstreamer
+from stillcast.hosts.gstreamer import Gst, GstVideo
 
 PATIENCE_S = 20.0
 
@@ -30,6 +31,14 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def ends(pipeline: Gst.Pipeline) -> bool:
+    """Whether a pipeline comes to its end by itself."""
+    message = pipeline.get_bus().timed_pop_filtered(
+        round(PATIENCE_S) * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR
+    )
+    return message is not None and message.type == Gst.MessageType.EOS
 
 
 def play(description: str, sink: StillSink, until_stills: int = 1) -> gstreamer.Stills:
@@ -94,12 +103,9 @@ def test_the_bin_lets_no_frame_pass_that_is_not_due_and_holds_nothing_up():
     pipeline.add(branch)
     pipeline.get_by_name("t").link(branch)
     pipeline.set_state(Gst.State.PLAYING)
-    message = pipeline.get_bus().timed_pop_filtered(
-        int(PATIENCE_S * Gst.SECOND), Gst.MessageType.EOS | Gst.MessageType.ERROR
-    )
+    ended = ends(pipeline)
     pipeline.set_state(Gst.State.NULL)
-    assert message is not None
-    assert message.type == Gst.MessageType.EOS
+    assert ended
     assert branch.stills.counts.offered == 0
 
 
@@ -143,14 +149,6 @@ def test_a_format_that_is_not_known_is_refused_in_words(caplog: pytest.LogCaptur
     assert len(lines) == 1
     assert lines[0].startswith('camera: frames refused: frame: "video/x-raw')
     assert "put a videoconvert before the sink" in lines[0]
-
-
-def ends(pipeline: Gst.Pipeline) -> bool:
-    """Whether a pipeline comes to its end by itself."""
-    message = pipeline.get_bus().timed_pop_filtered(
-        round(PATIENCE_S) * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR
-    )
-    return message is not None and message.type == Gst.MessageType.EOS
 
 
 def test_a_pipeline_ends_after_its_stills_were_closed():

@@ -66,14 +66,17 @@ def owners(home: Path) -> Counter[tuple[str, str]]:
     return Counter((key.cname, key.uid) for key in keys)
 
 
+def _said(home: Path) -> str:
+    return "".join(log.read_text() for log in home.rglob("*.log"))
+
+
 def wait_for_stills(
     child: subprocess.Popen[str], home: Path, *users: tuple[str, str], count: int = 2
 ) -> Counter[tuple[str, str]]:
     """Wait until there are as many of each user, or of anybody; gives whose stills there are."""
     end = time.monotonic() + PATIENCE_S
     while (found := owners(home)).total() < count or any(found[user] < count for user in users):
-        text = "".join(log.read_text() for log in home.rglob("*.log"))
-        assert child.poll() is None or child.returncode == 0, text
-        assert time.monotonic() < end, text
+        assert child.poll() is None or child.returncode == 0, _said(home)
+        assert time.monotonic() < end, _said(home)
         time.sleep(0.05)
     return found

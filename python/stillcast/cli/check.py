@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,17 +81,16 @@ def _steps(config: AgentConfig, config_path: Path | None) -> Iterator[StepResult
     yield StepResult(step="settings", status="ok", detail=f"{config_path or 'defaults and environment'}")
     yield StepResult(step="encoder", status="ok", detail=encoder_in_use(config.capture.encoder))
     yield _try("spool", lambda: look_at_spool(config.spool))
-    still = _canary_still()
     captured_at = datetime.fromtimestamp(int(time.time() * 1000) / 1000, UTC)
-    jpeg = with_capture_time(still.jpeg, captured_at)
-    item = _canary(config, still, jpeg, captured_at)
-    stored = _try("store", lambda: _store(config, item, jpeg))
+    still = _canary_still(captured_at)
+    item = _canary(config, still, captured_at)
+    stored = _try("store", lambda: _store(config, item, still.jpeg))
     yield stored
     is_stored = stored.status != "FAILED"
     if config.capture.latest and not is_stored:
         yield _skipped("latest", "the canary is not in the store: nor will this one be")
     elif config.capture.latest:
-        yield _try("latest", lambda: _latest(config, item, jpeg))
+        yield _try("latest", lambda: _latest(config, item, still.jpeg))
     if config.callback.url is None:
         yield _skipped("callback", "callback.url is not set: nobody is told of stills")
     elif not is_stored:
@@ -194,13 +193,14 @@ def _list(texts: Iterable[str]) -> str:
     return ", ".join(texts)
 
 
-def _canary_still() -> EncodedStill:
+def _canary_still(captured_at: datetime) -> EncodedStill:
     """Make a small grey ramp: a real still, so that the store sees what it will see later."""
     ramp = np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (36, 1))
-    return encode_still(Frame.from_array(ramp, "GRAY8"))
+    still = encode_still(Frame.from_array(ramp, "GRAY8"))
+    return replace(still, jpeg=with_capture_time(still.jpeg, captured_at))
 
 
-def _canary(config: AgentConfig, still: EncodedStill, jpeg: bytes, captured_at: datetime) -> SpoolItem:
+def _canary(config: AgentConfig, still: EncodedStill, captured_at: datetime) -> SpoolItem:
     sid = new_sid()
     key = format_object_key(
         prefix=config.storage.prefix, sid=sid, cname=CANARY_CNAME, uid=CANARY_UID, captured_at=captured_at
@@ -216,8 +216,8 @@ def _canary(config: AgentConfig, still: EncodedStill, jpeg: bytes, captured_at: 
         extra_info=config.callback.extra_info,
         width=still.width,
         height=still.height,
-        bytes=len(jpeg),
-        sha256=hashlib.sha256(jpeg).hexdigest(),
+        bytes=len(still.jpeg),
+        sha256=hashlib.sha256(still.jpeg).hexdigest(),
         frame_age_ms=0.0,
         mean_luma=still.mean_luma,
         dhash=still.dhash,
